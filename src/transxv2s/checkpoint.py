@@ -1,0 +1,294 @@
+"""The checkpoint directory: config.json beside safetensors, written whole or not at all, read with suspicion.
+
+The layout follows the Hugging Face Hub: `model.safetensors`, or shards with `model.safetensors.index.json`.
+Nothing here pickles: a pickle runs the code it carries.
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+import torch
+from huggingface_hub import split_torch_state_dict_into_shards
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from safetensors import SafetensorError
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
+from torch import Tensor, nn
+
+from transxv2s import nets
+from transxv2s.errors import CheckpointError, InputError
+from transxv2s.imaging.pipeline import Preprocessing
+from transxv2s.taxonomy import ISIC2019
+from transxv2s.trust.calibration import Calibration
+from transxv2s.trust.referral import Referral
+
+FORMAT: Final = "transxv2s-checkpoint"
+FORMAT_VERSION: Final = 1
+CONFIG_FILE = "config.json"
+INDEX_FILE = "model.safetensors.index.json"
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+OWN_FILES = (CONFIG_FILE, INDEX_FILE, "model*.safetensors")
+
+WeightFile = Annotated[str, Field(pattern=r"^model(-\d{5}-of-\d{5})?\.safetensors$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Header(BaseModel):
+    """What tells our checkpoints, of any version, from other people's config.json."""
+
+    format: str
+    format_version: int
+
+
+class CheckpointConfig(BaseModel):
+    """config.json: all that prediction needs besides the weights, and where they come from.
+
+    Attributes:
+        format: Constant that marks our checkpoints.
+        format_version: Raised when older programs could misread a checkpoint.
+        variant: Network variant, as `nets.create` knows it.
+        taxonomy: Name of the taxonomy.
+        classes: Its codes, in the order of the logits.
+        preprocessing: The way from RGB to the square the network sees.
+        calibration: None before calibration.
+        referral: None before calibration.
+        training: Protocol: recipe, seed, digests of data and split, machine, duration.
+        metrics: Metrics with the split they were taken on.
+        weights: Weight file → sha256; filled in by `write_checkpoint`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["transxv2s-checkpoint"] = FORMAT
+    format_version: Literal[1] = FORMAT_VERSION
+    variant: str
+    taxonomy: str = ISIC2019.name
+    classes: list[str] = Field(default_factory=lambda: list(ISIC2019.codes))
+    preprocessing: Preprocessing
+    calibration: Calibration | None = None
+    referral: Referral | None = None
+    training: dict[str, JsonValue] = Field(default_factory=dict)
+    metrics: dict[str, JsonValue] = Field(default_factory=dict)
+    weights: dict[WeightFile, Sha256] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _classes_are_the_taxonomy(self) -> Self:
+        if self.taxonomy != ISIC2019.name or self.classes != list(ISIC2019.codes):
+            raise ValueError(f"taxonomy and classes must be {ISIC2019.name}: {', '.join(ISIC2019.codes)}")
+        return self
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that was read and found whole.
+
+    Attributes:
+        config: Its config.json.
+        model: The network with its weights, float32, in evaluation mode, on the CPU.
+        digest: First 12 hexadecimal digits of the sha256 of config.json, which holds the weights' own.
+    """
+
+    config: CheckpointConfig
+    model: nn.Module
+    digest: str
+
+
+def write_checkpoint(
+    directory: str | Path,
+    model: nn.Module,
+    config: CheckpointConfig,
+    half: bool = False,
+    max_shard_size: str = "48MB",
+) -> str:
+    """Write a checkpoint beside its place and move it there whole.
+
+    A checkpoint already there is replaced; files of others in the same directory (a README, a licence) stay.
+
+    Args:
+        directory: Where it goes; parents are made.
+        model: Network of `config.variant`.
+        config: Its `weights` are filled in here.
+        half: Store floating parameters as float16; buffers (batch-norm statistics, indices) keep their type.
+        max_shard_size: Largest weight file, such as "48MB".
+
+    Returns:
+        The digest of the checkpoint.
+
+    Raises:
+        CheckpointError: A weight is not finite in the stored type, or the directory cannot be written.
+    """
+    target = Path(directory).resolve()
+    if target.exists() and not target.is_dir():
+        raise CheckpointError(f"{target} is a file; name a directory for the checkpoint.")
+    state = _stored_state(model, half)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as workspace:
+            digest = _write_files(Path(workspace) / "new", target, state, config, max_shard_size)
+            _swap(Path(workspace) / "new", target, Path(workspace) / "old")
+    except OSError as error:
+        raise CheckpointError(f"{target} cannot be written ({error}); name another directory.") from error
+    return digest
+
+
+def read_checkpoint(directory: str | Path) -> Checkpoint:
+    """Read a checkpoint directory and refuse it unless every part of it is whole.
+
+    Raises:
+        CheckpointError: Anything missing, damaged, foreign, of a newer format, or not finite.
+    """
+    folder = Path(directory)
+    raw = _read_bytes(folder, CONFIG_FILE)
+    config = _parse_config(folder / CONFIG_FILE, raw)
+    model = _build(config.variant)
+    _load_weights(model, folder, config.weights)
+    return Checkpoint(config, model.eval(), hashlib.sha256(raw).hexdigest()[:12])
+
+
+def _stored_state(model: nn.Module, half: bool) -> dict[str, Tensor]:
+    """State of the model as it goes to disk: on the CPU, contiguous (safetensors knows no channels_last)."""
+    shrunk = {name for name, p in model.named_parameters() if half and p.is_floating_point()}
+    state = {
+        name: tensor.detach().cpu().to(torch.float16 if name in shrunk else tensor.dtype).contiguous()
+        for name, tensor in model.state_dict().items()
+    }
+    for name, tensor in state.items():
+        if not torch.isfinite(tensor).all():
+            raise CheckpointError(f"{name} is not finite as {tensor.dtype}; the training diverged.")
+    return state
+
+
+def _write_files(
+    folder: Path, previous: Path, state: dict[str, Tensor], config: CheckpointConfig, max_shard_size: str
+) -> str:
+    _take_over_other_files(previous, folder)
+    split = split_torch_state_dict_into_shards(state, max_shard_size=max_shard_size)
+    weights = {}
+    for name, keys in split.filename_to_tensors.items():
+        data = save_safetensors({key: state[key] for key in keys}, metadata={"format": "pt"})
+        weights[name] = hashlib.sha256(data).hexdigest()
+        (folder / name).write_bytes(data)
+    if split.is_sharded:
+        index = {"metadata": split.metadata, "weight_map": split.tensor_to_filename}
+        (folder / INDEX_FILE).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+    raw = (config.model_copy(update={"weights": weights}).model_dump_json(indent=2) + "\n").encode()
+    (folder / CONFIG_FILE).write_bytes(raw)
+    return hashlib.sha256(raw).hexdigest()[:12]
+
+
+def _take_over_other_files(previous: Path, folder: Path) -> None:
+    """Make folder with all that the previous directory holds besides a checkpoint."""
+    if not previous.exists():
+        folder.mkdir()
+        return
+    shutil.copytree(previous, folder, symlinks=True)
+    for path in [path for pattern in OWN_FILES for path in folder.glob(pattern)]:
+        path.unlink()
+
+
+def _swap(new: Path, target: Path, old: Path) -> None:
+    """Move new to target by renames alone; what was there moves to old, and back if that fails."""
+    if not target.exists():
+        new.rename(target)
+        return
+    target.rename(old)
+    try:
+        new.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+
+
+def _read_bytes(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except FileNotFoundError:
+        raise CheckpointError(_why_missing(folder, name)) from None
+    except OSError as error:
+        raise CheckpointError(f"{folder / name} cannot be read ({error}); check the path.") from error
+
+
+def _why_missing(folder: Path, name: str) -> str:
+    if not folder.is_dir():
+        return f"There is no directory {folder}; name a checkpoint directory."
+    pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
+    if pickles and not any(folder.glob("*.safetensors")):
+        return f"{folder} holds {pickles[0]}, a pickle, which could run code: convert it to safetensors."
+    return f"{folder} has no {name}; it is no whole checkpoint, copy or download it again."
+
+
+def _parse_config(path: Path, raw: bytes) -> CheckpointConfig:
+    """Header first, so that a newer format is called newer and not malformed."""
+    try:
+        header = _Header.model_validate_json(raw)
+    except ValidationError as error:
+        raise CheckpointError(f"{path} is no checkpoint's config ({_first(error)}); copy it again.") from None
+    if header.format != FORMAT:
+        raise CheckpointError(f"{path} has format {header.format!r}; only {FORMAT!r} is read.")
+    if header.format_version > FORMAT_VERSION:
+        raise CheckpointError(f"{path} has the newer format {header.format_version}; update transxv2s.")
+    try:
+        config = CheckpointConfig.model_validate_json(raw)
+    except ValidationError as error:
+        raise CheckpointError(f"{path} is not valid ({_first(error)}); restore the original file.") from None
+    if not config.weights:
+        raise CheckpointError(f"{path} names no weight file; restore the original file.")
+    return config
+
+
+def _first(error: ValidationError) -> str:
+    """The first complaint, with the place it is about."""
+    detail = error.errors()[0]
+    place = ".".join(map(str, detail["loc"]))
+    return f"{place}: {detail['msg']}" if place else detail["msg"]
+
+
+def _build(variant: str) -> nn.Module:
+    try:
+        return nets.create(variant, num_classes=len(ISIC2019))
+    except InputError:
+        raise CheckpointError(
+            f"The network {variant!r} of this checkpoint is unknown; update transxv2s."
+        ) from None
+
+
+def _load_weights(model: nn.Module, folder: Path, weights: dict[str, str]) -> None:
+    """Copy every stored tensor into the model, one file in memory at a time; float16 widens to float32."""
+    expected = model.state_dict()
+    missing = set(expected)
+    for name, sha256 in weights.items():
+        for key, tensor in _read_tensors(folder, name, sha256):
+            _check_tensor(folder / name, key, tensor, expected.get(key))
+            expected[key].copy_(tensor)
+            missing.discard(key)
+    if missing:
+        raise CheckpointError(f"{folder} has no weights for {min(missing)}; it belongs to another network.")
+
+
+def _read_tensors(folder: Path, name: str, sha256: str) -> Iterator[tuple[str, Tensor]]:
+    """Tensors of one file. The bytes that were hashed are those that are parsed, not read again."""
+    data = _read_bytes(folder, name)
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise CheckpointError(f"{folder / name} is damaged (its sha256 differs); copy or download it again.")
+    try:
+        yield from load_safetensors(data).items()
+    except SafetensorError as error:
+        raise CheckpointError(f"{folder / name} is not safetensors ({error}); write it again.") from error
+
+
+def _check_tensor(file: Path, key: str, stored: Tensor, expected: Tensor | None) -> None:
+    if expected is None:
+        raise CheckpointError(f"{file} holds {key}, unknown to the network; it belongs to another one.")
+    if stored.shape != expected.shape or stored.is_floating_point() != expected.is_floating_point():
+        raise CheckpointError(
+            f"{file} holds {key} as {stored.dtype} {tuple(stored.shape)}, but the network has "
+            f"{expected.dtype} {tuple(expected.shape)}; it belongs to another one."
+        )
+    if not torch.isfinite(stored).all():
+        raise CheckpointError(f"{file} holds NaN or infinity in {key}; take an earlier checkpoint.")

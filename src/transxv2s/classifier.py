@@ -1,0 +1,242 @@
+"""The front door: `Classifier.load(directory).classify(image)` gives a `Finding`."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Self, TypeAlias, TypeVar, overload
+
+import numpy as np
+import torch
+from huggingface_hub import snapshot_download
+from numpy.typing import NDArray
+
+from transxv2s.checkpoint import Checkpoint, CheckpointConfig, read_checkpoint
+from transxv2s.errors import CheckpointError, InputError
+from transxv2s.finding import Finding
+from transxv2s.imaging.decode import decode
+from transxv2s.imaging.pipeline import to_tensor
+from transxv2s.imaging.quality import quality_notes
+from transxv2s.taxonomy import ISIC2019, Taxonomy
+from transxv2s.trust.calibration import prediction_set, softmax
+from transxv2s.trust.referral import decide
+
+Source: TypeAlias = str | Path | bytes | NDArray[np.uint8]
+AnySource = TypeVar("AnySource", bound=Source)
+
+BATCH = 16  # images decoded and held at once by `classify`
+CHECKPOINT_VARIABLE = "TRANSXV2S_CHECKPOINT"
+SHIPPED_CHECKPOINT = Path(__file__).resolve().parents[2] / "checkpoints" / "transxv2s_net"
+HUB_FILES = ["config.json", "model*.safetensors", "model.safetensors.index.json"]
+UNCALIBRATED = "the checkpoint is not calibrated, so its probabilities say little about how sure it is"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One image on its way to the network.
+
+    Attributes:
+        id: Name of the image.
+        original: As decoded, RGB uint8 (H, W, 3).
+        seen: The square the network sees, RGB uint8 (S, S, 3).
+        quality: What is wrong with the image, in plain words.
+    """
+
+    id: str
+    original: NDArray[np.uint8]
+    seen: NDArray[np.uint8]
+    quality: list[str]
+
+
+class Classifier:
+    """A checkpoint at work. It keeps no state between calls, so threads may share it.
+
+    Args:
+        checkpoint: As `read_checkpoint` gives it; its model is moved to the device.
+        device: "auto" (the GPU if there is one), or a torch device.
+
+    Raises:
+        InputError: The device is not there.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
+        self._checkpoint = checkpoint
+        self._device = _usable(device)
+        self._model = checkpoint.model.eval().to(self._device).to(memory_format=torch.channels_last)
+
+    @classmethod
+    def load(cls, directory: str | Path, device: str = "auto") -> Self:
+        """Read a checkpoint directory.
+
+        Raises:
+            CheckpointError: It is not there, damaged or not one of ours.
+        """
+        return cls(read_checkpoint(directory), device)
+
+    @classmethod
+    def from_pretrained(
+        cls, directory_or_repo_id: str | Path, revision: str | None = None, device: str = "auto"
+    ) -> Self:
+        """Read a checkpoint directory, or fetch one from the Hugging Face Hub.
+
+        Args:
+            directory_or_repo_id: A directory if there is one of that name, else "owner/name" on the Hub.
+            revision: Branch, tag or commit on the Hub.
+            device: As for `load`.
+
+        Raises:
+            CheckpointError: The download failed, or what was found is not a whole checkpoint.
+        """
+        if Path(directory_or_repo_id).is_dir():
+            return cls.load(directory_or_repo_id, device)
+        return cls.load(_download(str(directory_or_repo_id), revision), device)
+
+    @property
+    def config(self) -> CheckpointConfig:
+        """The checkpoint's config.json."""
+        return self._checkpoint.config
+
+    @property
+    def digest(self) -> str:
+        """Digest of the checkpoint."""
+        return self._checkpoint.digest
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The classes, in the order of the probabilities."""
+        return ISIC2019
+
+    def prepare(self, source: Source, name: str | None = None) -> Prepared:
+        """Decode one image and make the square the network sees.
+
+        Args:
+            source: Path, file content, or RGB uint8 (H, W, 3).
+            name: What to call it; by default the file name, or "image".
+
+        Raises:
+            ImageError: The image cannot be used.
+        """
+        original = decode(source, name)
+        seen = self.config.preprocessing.apply(original)
+        return Prepared(_stem(source if name is None else name), original, seen, quality_notes(original))
+
+    def findings(self, images: Sequence[Prepared]) -> list[Finding]:
+        """Findings of prepared images, in one forward pass: as much memory as images are given."""
+        if not images:
+            return []
+        batch = torch.stack([to_tensor(image.seen) for image in images])
+        with torch.inference_mode():
+            logits = self._model(batch.to(self._device, memory_format=torch.channels_last))
+        return [self._judge(image, row) for image, row in zip(images, logits.cpu().numpy(), strict=True)]
+
+    @overload
+    def classify(self, sources: Source) -> Finding: ...
+    @overload
+    def classify(self, sources: list[AnySource]) -> list[Finding]: ...
+    def classify(self, sources: Source | list[AnySource]) -> Finding | list[Finding]:
+        """Finding of one image, or of each of a list, 16 at a time.
+
+        Args:
+            sources: A path, file content or RGB uint8 (H, W, 3), or a list of them. The ids of a list are
+                made unique.
+
+        Raises:
+            ImageError: An image cannot be used; it is named.
+        """
+        if not isinstance(sources, list):
+            return self.findings([self.prepare(sources)])[0]
+        named = list(zip(sources, unique_ids(sources), strict=True))
+        batches = (named[start : start + BATCH] for start in range(0, len(named), BATCH))
+        return [
+            finding
+            for batch in batches
+            for finding in self.findings([self._prepare_as(source, image_id) for source, image_id in batch])
+        ]
+
+    def _prepare_as(self, source: Source, image_id: str) -> Prepared:
+        """Prepare under a given id; an error still names a file by its own name.
+
+        The decoded image gives way to the square at once: 16 of the largest would take 4 GB.
+        """
+        prepared = self.prepare(source, None if isinstance(source, str | Path) else image_id)
+        return replace(prepared, id=image_id, original=prepared.seen)
+
+    def _judge(self, image: Prepared, logits: NDArray[np.float32]) -> Finding:
+        """Calibrate one row of logits and decide what to say; without calibration, always expert review."""
+        calibration, taxonomy = self.config.calibration, self.taxonomy
+        probabilities = softmax(logits, calibration.temperature if calibration else 1.0)
+        classes = prediction_set(probabilities, calibration.set_threshold if calibration else 1.0)
+        referral = self.config.referral if calibration else None
+        decision, reasons = decide(probabilities.tolist(), classes, image.quality, taxonomy, referral)
+        predicted = taxonomy.classes[classes[0]]
+        return Finding(
+            id=image.id,
+            probabilities=dict(zip(taxonomy.codes, probabilities.tolist(), strict=True)),
+            predicted=predicted.code,
+            predicted_name=predicted.name,
+            prediction_set=[taxonomy.codes[k] for k in classes],
+            decision=decision if calibration else "expert_review",
+            reasons=reasons if calibration else [UNCALIBRATED, *reasons],
+            quality=image.quality,
+            model=self.config.variant,
+            checkpoint=self.digest,
+        )
+
+
+def default_checkpoint() -> Path:
+    """Directory of the checkpoint to use when none is named: $TRANSXV2S_CHECKPOINT, or the checkout's own.
+
+    Raises:
+        CheckpointError: There is neither.
+    """
+    named = os.environ.get(CHECKPOINT_VARIABLE)
+    folder = Path(named) if named else SHIPPED_CHECKPOINT
+    if folder.is_dir():
+        return folder
+    if named:
+        raise CheckpointError(
+            f"{CHECKPOINT_VARIABLE} names {named}, which is no directory; correct or unset it."
+        )
+    raise CheckpointError(
+        f"No checkpoint comes with this installation; name one, or set {CHECKPOINT_VARIABLE}."
+    )
+
+
+def unique_ids(sources: Sequence[Source]) -> list[str]:
+    """File stems, "image" for bytes and arrays; repeats get _2, _3 …, but never another file's stem."""
+    stems = [_stem(source) for source in sources]
+    taken, numbers = set(stems), dict[str, Iterator[int]]()
+    ids = []
+    for stem in stems:
+        unique = stem
+        if stem in numbers:
+            unique = next(name for n in numbers[stem] if (name := f"{stem}_{n}") not in taken)
+        numbers.setdefault(stem, count(2))
+        taken.add(unique)
+        ids.append(unique)
+    return ids
+
+
+def _stem(source: Source) -> str:
+    return Path(source).stem if isinstance(source, str | Path) else "image"
+
+
+def _usable(device: str) -> torch.device:
+    name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(
+            f"The device {name!r} cannot be used on this machine; take 'auto' or 'cpu'."
+        ) from error
+
+
+def _download(repo_id: str, revision: str | None) -> str:
+    try:
+        return snapshot_download(repo_id, revision=revision, allow_patterns=HUB_FILES)
+    except Exception as error:  # the client's errors differ between its major versions
+        raise CheckpointError(
+            f"{repo_id} is no directory here and could not be fetched from the Hugging Face Hub "
+            f"({type(error).__name__}); check the name and the network, or name a directory."
+        ) from error

@@ -1,0 +1,60 @@
+"""The application: its commands, and the one place where an error becomes a sentence and an exit code.
+
+Commands import torch and what needs it inside their functions, so that `--help` answers at once.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from transxv2s import NOTICE, __version__
+from transxv2s.cli.info import info
+from transxv2s.cli.predict import predict
+from transxv2s.cli.train import train
+from transxv2s.errors import TransXV2SError
+
+BAD_USAGE = 2
+
+app = typer.Typer(
+    help=f"TransXV2S-Net for dermoscopic images of skin lesions. {NOTICE}",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",  # joins the lines of a docstring's paragraph
+    pretty_exceptions_enable=False,
+)
+for command in (info, predict, train):
+    app.command()(command)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"transxv2s {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line and leaves the process.
+
+    Args:
+        arguments: What follows the program's name; None takes it from the process.
+
+    Raises:
+        SystemExit: Always; 0 fine, 1 some inputs failed, 2 bad usage, checkpoint, data or configuration.
+    """
+    try:
+        app(None if arguments is None else list(arguments), prog_name="transxv2s")
+    except TransXV2SError as error:
+        typer.echo(f"transxv2s: {error}", err=True)
+        sys.exit(BAD_USAGE)

@@ -1,0 +1,53 @@
+"""Which image files the arguments of a command mean."""
+
+import glob
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from transxv2s.errors import DataError
+
+
+def find_images(arguments: Sequence[str]) -> list[Path]:
+    """Image files that files, folders and patterns mean, each once, in the order of the arguments.
+
+    A named file is taken whatever its suffix. Folders, searched at any depth, and patterns (`*`, `?`, `[…]`,
+    and `**` for any depth) give the files with a suffix of an image, sorted and without hidden ones.
+
+    Raises:
+        DataError: An argument means no image.
+    """
+    found: dict[Path, Path] = {}
+    for argument in arguments:
+        for file in _meant(argument):
+            found.setdefault(file.resolve(), file)
+    return list(found.values())
+
+
+def _meant(argument: str) -> list[Path]:
+    named = _matches(glob.escape(argument))
+    if named and not named[0].is_dir():
+        return named
+    images = sorted({image for match in named or _matches(argument) for image in _images_at(match)})
+    if not images:
+        why = "the folder holds no images" if named else "no file or folder has that name or pattern"
+        raise DataError(f"{readable(argument)}: {why}; name image files, folders or quoted patterns.")
+    return images
+
+
+def _matches(pattern: str) -> list[Path]:
+    return [Path(match) for match in glob.glob(pattern, recursive=True)]  # noqa: PTH207 - may be absolute
+
+
+def _images_at(path: Path) -> Iterable[Path]:
+    from transxv2s.imaging.decode import SUFFIXES
+
+    if not path.is_dir():
+        return [path] if path.suffix.lower() in SUFFIXES else []
+    below = (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    return (file for file in below if not any(p.startswith(".") for p in file.relative_to(path).parts))
+
+
+def readable(path: str | Path) -> str:
+    """A path as text that every output can hold: bytes that are no UTF-8 become the replacement character."""
+    return os.fsencode(path).decode("utf-8", "replace")

@@ -1,0 +1,94 @@
+"""Findings as JSON, as CSV and as a table for the terminal.
+
+A row is a finding with the file it came from in front: `{"file": …, "id": …, "probabilities": …, …}`.
+"""
+
+import csv
+import io
+import json
+import textwrap
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from transxv2s import NOTICE
+from transxv2s.cli.batch import Outcome
+from transxv2s.errors import DataError
+from transxv2s.report import Card, Failure, percent
+
+PLAIN_COLUMNS = ("file", "id", "predicted", "predicted_name", "decision", "model", "checkpoint")
+LIST_COLUMNS = ("prediction_set", "reasons", "quality")
+REASON_LENGTH = 60  # characters of the reasons in the terminal
+
+
+def row(card: Card) -> dict[str, Any]:
+    """A finding and the file it came from, ready for JSON."""
+    return {"file": card.file, **card.finding.model_dump(mode="json")}
+
+
+def to_json(cards: Sequence[Card], failures: Sequence[Failure]) -> str:
+    """One document: `{"findings": [row…], "failures": [{"file", "reason"}…], "notice": …}`."""
+    document = {
+        "findings": [row(card) for card in cards],
+        "failures": [asdict(failure) for failure in failures],
+        "notice": NOTICE,
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def to_csv(cards: Sequence[Card], codes: Sequence[str]) -> str:
+    """One line an examined image, with a column of probabilities a class; lists are joined by ``; ``."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, [*PLAIN_COLUMNS, *LIST_COLUMNS, *codes], lineterminator="\n")
+    writer.writeheader()
+    for values in map(row, cards):
+        plain = {name: values[name] for name in PLAIN_COLUMNS}
+        lists = {name: "; ".join(values[name]) for name in LIST_COLUMNS}
+        writer.writerow(plain | lists | values["probabilities"])
+    return buffer.getvalue()
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file beside its place and moves it there, so that no half of it is ever found.
+
+    Raises:
+        DataError: It cannot be written.
+    """
+    target = path.resolve()
+    beside = target.with_name(f".{target.name}.part")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(target)
+    except OSError as error:
+        raise DataError(f"{path} cannot be written ({error.strerror}); name another place.") from error
+
+
+def to_table(outcomes: Sequence[Outcome]) -> Table:
+    """The outcomes in their order, for people: images by id, failures by file and with the reason."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("Image", "Looks most like", "Probability", "Decision", "Why"):
+        table.add_column(name, overflow="fold", justify="right" if name == "Probability" else "left")
+    for outcome in outcomes:
+        table.add_row(*map(_printable, _cells(outcome)))
+    return table
+
+
+def _cells(outcome: Outcome) -> tuple[str, str, str, str, str]:
+    if isinstance(outcome, Failure):
+        return outcome.file, "", "", "not examined", outcome.reason
+    finding = outcome.finding
+    why = textwrap.shorten("; ".join(finding.reasons), REASON_LENGTH, placeholder=" …")
+    probability = percent(finding.probabilities[finding.predicted])
+    return finding.id, finding.predicted_name, probability, finding.decision.replace("_", " "), why
+
+
+def _printable(text: str) -> Text:
+    """Text without markup and control characters, by which a file name could command the terminal."""
+    return Text(
+        "".join("�" if unicodedata.category(character)[0] == "C" else character for character in text)
+    )

@@ -1,0 +1,106 @@
+"""`transxv2s predict`: what the network makes of images, for people and for programs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from transxv2s.errors import DataError, InputError
+
+if TYPE_CHECKING:
+    from transxv2s.classifier import Classifier
+    from transxv2s.report import Card, Failure
+
+SOME_FAILED = 1
+
+
+def predict(
+    *,
+    images: Annotated[
+        list[str], typer.Argument(help="Image files, folders (searched at any depth) or quoted patterns.")
+    ],
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Checkpoint directory; without it the one that ships.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document only.")] = False,
+    table: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", dir_okay=False, help="Write a CSV file, a column a class."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", file_okay=False, help="Write report.html, findings.json and findings.csv there."
+        ),
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images that the network sees at once.")] = 16,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+) -> None:
+    """Classify dermoscopic images and say when an expert must look. Not a diagnosis.
+
+    The exit code is 0 when all images were examined, 1 when some could not be (each is listed with its
+    reason), and 2 when the command could not be carried out.
+    """
+    from rich.console import Console
+
+    from transxv2s import NOTICE
+    from transxv2s.cli import outputs
+    from transxv2s.cli.batch import examine
+    from transxv2s.cli.inputs import find_images
+    from transxv2s.report import Card, Failure
+
+    files = find_images(images)
+    _make_folders(*[folder for folder in (out, table and table.parent) if folder])
+    classifier = _load(checkpoint, device)
+    outcomes = examine(classifier, files, batch_size, keep_pictures=out is not None)
+    cards = [outcome for outcome in outcomes if isinstance(outcome, Card)]
+    failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+    if table:
+        outputs.write_whole(table, outputs.to_csv(cards, classifier.taxonomy.codes))
+    if out:
+        _write_folder(out, classifier, cards, failures)
+    if as_json:
+        typer.echo(outputs.to_json(cards, failures), nl=False)
+    else:
+        console = Console(highlight=False)
+        console.print(outputs.to_table(outcomes))
+        console.print(f"\n{NOTICE}")
+    raise typer.Exit(SOME_FAILED if failures else 0)
+
+
+def _load(checkpoint: Path | None, device: str) -> "Classifier":
+    import torch
+
+    from transxv2s.classifier import Classifier, default_checkpoint
+
+    if device != "auto":
+        try:
+            torch.empty(1, device=device)
+        except (RuntimeError, AssertionError) as error:
+            raise InputError(f"The device {device!r} cannot be used here; take auto or cpu.") from error
+    return Classifier.load(checkpoint or default_checkpoint(), device)
+
+
+def _make_folders(*folders: Path) -> None:
+    """Before the work, so that a folder that cannot be made costs nobody an hour."""
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"{folder} cannot be made ({error.strerror}); name another folder.") from error
+
+
+def _write_folder(
+    out: Path, classifier: "Classifier", cards: list["Card"], failures: list["Failure"]
+) -> None:
+    from datetime import datetime
+
+    from transxv2s.cli import outputs
+    from transxv2s.report import render
+
+    now = datetime.now().astimezone()
+    outputs.write_whole(out / "findings.json", outputs.to_json(cards, failures))
+    outputs.write_whole(out / "findings.csv", outputs.to_csv(cards, classifier.taxonomy.codes))
+    outputs.write_whole(
+        out / "report.html", render(cards, failures, classifier.config, classifier.digest, now)
+    )

@@ -1,0 +1,6 @@
+"""TransXV2S-Net, its parts and its variants. Importing this registers the variants with timm."""
+
+from transxv2s.nets.transxv2s import VARIANTS, TransXV2SNet, count_parameters, create
+from transxv2s.nets.weights import load_trunk
+
+__all__ = ["VARIANTS", "TransXV2SNet", "count_parameters", "create", "load_trunk"]

@@ -1,0 +1,69 @@
+"""Branch 1, EffSwin: EfficientNetV2-S with a Swin stage beside its Stage 4."""
+
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from transxv2s.nets.swin import SwinStage
+
+Maps = dict[str, Tensor]
+
+TRUNK = "tf_efficientnetv2_s"
+SWIN_STAGE = 3  # index in the trunk's blocks of the article's Stage 4
+
+
+class Merge(nn.Module):
+    """1×1 convolution in which the Swin map meets the convolutional map.
+
+    It starts as the identity on the convolutional map, so that a pretrained trunk still works. It has no
+    bias, because the next batch normalisation would take it away again.
+    """
+
+    def __init__(self, channels: int, extra: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels + extra, channels, kernel_size=1, bias=False)
+        with torch.no_grad():
+            self.conv.weight[:, :channels] = torch.eye(channels)[:, :, None, None]
+
+    def forward(self, convolutional: Tensor, swin: Tensor) -> Tensor:
+        """Maps (B, channels, H, W) and (B, extra, H, W) to (B, channels, H, W)."""
+        merged: Tensor = self.conv(torch.cat([convolutional, swin], dim=1))
+        return merged
+
+
+class EffSwin(nn.Module):
+    """EfficientNetV2-S trunk, by default with the Swin stage.
+
+    Args:
+        swin: Whether the Swin stage is there.
+        pretrained: Whether timm fetches its published ImageNet weights for the trunk.
+    """
+
+    trunk: Any  # timm's networks are not typed
+
+    def __init__(self, swin: bool = True, pretrained: bool = False) -> None:
+        super().__init__()
+        self.trunk = timm.create_model(TRUNK, pretrained=pretrained, num_classes=0)
+        self.widths = {"effnet": int(self.trunk.num_features)}
+        self.swin = self.merge = None
+        if swin:
+            channels = self.trunk.blocks[SWIN_STAGE - 1][-1].conv_pwl.out_channels
+            merged = self.trunk.blocks[SWIN_STAGE][-1].conv_pwl.out_channels
+            self.swin = SwinStage(channels)
+            self.merge = Merge(merged, self.swin.norm.normalized_shape[0])
+            self.widths["swin"] = self.swin.norm.normalized_shape[0]
+
+    def forward(self, x: Tensor) -> tuple[dict[str, Tensor], Maps]:
+        """Image (B, 3, H, W) to the pooled features by term and all named maps (B, C, h, w)."""
+        maps: Maps = {}
+        x = self.trunk.bn1(self.trunk.conv_stem(x))
+        for index, stage in enumerate(self.trunk.blocks):
+            entering, x = x, stage(x)
+            if index == SWIN_STAGE and self.swin is not None and self.merge is not None:
+                maps["swin"] = self.swin(entering)
+                x = self.merge(x, maps["swin"])
+            maps[f"effnet.stage{index + 1}"] = x
+        maps["effnet"] = self.trunk.bn2(self.trunk.conv_head(x))
+        return {term: maps[term].mean((2, 3)) for term in self.widths}, maps

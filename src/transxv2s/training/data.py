@@ -1,0 +1,117 @@
+"""Lightning's data module over prepared images: ISIC 2019, a split file and a store."""
+
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from transxv2s.datasets import ham10000, isic2019, splits, store
+from transxv2s.datasets.records import Record, with_larger_files
+from transxv2s.training import augment
+from transxv2s.training.recipe import Recipe
+from transxv2s.training.sampling import EpochSampler, image_weights
+
+EVALUATION_BATCH = 64
+
+
+class PreparedImages(Dataset[tuple[Tensor, int]]):
+    """Preprocessed images and their labels.
+
+    Args:
+        images: uint8 (N, S, S, 3), usually memory-mapped.
+        labels: N class positions.
+        transform: Applied to uint8 (3, S, S).
+    """
+
+    def __init__(self, images: store.Images, labels: list[int], transform: nn.Module | None = None) -> None:
+        self.images = images
+        self.labels = labels
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        image = torch.from_numpy(self.images[index].copy()).permute(2, 0, 1)
+        return (self.transform(image) if self.transform else image), self.labels[index]
+
+
+class LesionData(lightning.LightningDataModule):
+    """Training, validation and test images of a recipe; batches are uint8 (B, 3, S, S) with labels (B,).
+
+    Attributes:
+        split: The split in use.
+        records: The images of each subset.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        self.recipe = recipe
+        records = self._read()
+        self.split = splits.load(recipe.data.split)
+        self.records = {s: _thinned(self.split.select(records, s), recipe.data.limit) for s in splits.SUBSETS}
+        self.sampler = EpochSampler(image_weights(self.labels("train"), recipe.sampling), recipe.seed)
+
+    def _read(self) -> list[Record]:
+        data = self.recipe.data
+        records = list(isic2019.read(data.isic2019).records)
+        if not data.split.exists():
+            splits.make(records, data.split)
+        return with_larger_files(records, ham10000.files(data.ham10000) if data.ham10000 else {})
+
+    def labels(self, subset: str) -> list[int]:
+        """Class positions of a subset."""
+        return [record.label for record in self.records[subset]]
+
+    def dataset(self, subset: str) -> PreparedImages:
+        """A subset, prepared on first use; only training images are changed at random."""
+        recipe = self.recipe
+        images = store.prepare(self.records[subset], recipe.preprocessing, recipe.data.store)
+        change = augment.build(recipe.augmentation, recipe.preprocessing.size) if subset == "train" else None
+        return PreparedImages(images, self.labels(subset), change)
+
+    def prepare_data(self) -> None:
+        """Called by Lightning in one process: fills the store."""
+        for subset in splits.SUBSETS:
+            self.dataset(subset)
+
+    def _loader(self, subset: str, **options: Any) -> DataLoader[Any]:
+        workers = self.recipe.workers
+        return DataLoader(
+            self.dataset(subset),
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=False,
+            **options,
+        )
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Shuffled or weighted; an incomplete last batch is dropped."""
+        return self._loader("train", batch_size=self.recipe.batch_size, sampler=self.sampler, drop_last=True)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """In order."""
+        return self._loader("validation", batch_size=EVALUATION_BATCH)
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """In order."""
+        return self._loader("test", batch_size=EVALUATION_BATCH)
+
+    def state_dict(self) -> dict[str, Any]:
+        """How many images of the current epoch were seen, for a resumed run."""
+        trainer = self.trainer
+        batches = trainer.fit_loop.epoch_loop.batch_progress.current.completed if trainer else 0
+        return {"seen": batches * self.recipe.batch_size}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Makes the next epoch start after the images already seen."""
+        self.sampler.start = state_dict["seen"]
+
+
+def _thinned(records: list[Record], limit: int | None) -> list[Record]:
+    """At most this many records, evenly spaced."""
+    if limit is None or limit >= len(records):
+        return records
+    return [records[i * len(records) // limit] for i in range(limit)]

@@ -1,0 +1,147 @@
+"""`transxv2s predict`, with a real network of random weights."""
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from transxv2s import NOTICE
+from transxv2s.checkpoint import read_checkpoint
+from transxv2s.classifier import Classifier, Prepared
+from transxv2s.finding import Finding
+from transxv2s.taxonomy import ISIC2019
+
+from .conftest import Run, draw_lesion
+
+
+def test_json_of_a_folder_answers_what_it_can(run: Run, checkpoint: Path, study: Path) -> None:
+    result = run("predict", study, "--checkpoint", checkpoint, "--json")
+    document = json.loads(result.out)
+    assert (result.code, result.err) == (1, "")
+    assert document["notice"] == NOTICE
+    files = [row.pop("file") for row in document["findings"]]
+    assert files == [str(study / name) for name in ("a.png", "ann/lesion.png", "bob/lesion.PNG")]
+    findings = [Finding.model_validate(row) for row in document["findings"]]
+    assert len({finding.id for finding in findings}) == 3
+    assert {finding.checkpoint for finding in findings} == {read_checkpoint(checkpoint).digest}
+    (failure,) = document["failures"]
+    assert failure["file"] == str(study / "damaged.jpg")
+    assert failure["reason"]
+
+
+def test_findings_are_those_of_the_classifier_whatever_the_batch(
+    run: Run, checkpoint: Path, study: Path
+) -> None:
+    expected = Classifier.load(checkpoint, "cpu").classify(study / "ann" / "lesion.png")
+    for size in (1, 2, 16):
+        result = run("predict", study, "--checkpoint", checkpoint, "--json", "--batch-size", size)
+        rows = {row["file"]: row for row in json.loads(result.out)["findings"]}
+        row = rows[str(study / "ann" / "lesion.png")]
+        assert row["probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
+        assert row["quality"] == expected.quality
+
+
+def test_all_fine_is_exit_code_0(run: Run, checkpoint: Path, study: Path) -> None:
+    result = run("predict", study / "a.png", study / "ann", "--checkpoint", checkpoint)
+    assert result.code == 0
+    assert NOTICE in result.out
+
+
+def test_table_says_it_in_words_and_why_something_failed(run: Run, checkpoint: Path, study: Path) -> None:
+    result = run("predict", study, "--checkpoint", checkpoint)
+    assert result.code == 1
+    assert "damaged.jpg" in result.out
+    assert "not examined" in result.out
+    assert any(name in result.out for name in (c.name for c in ISIC2019.classes))
+    assert "\x1b" not in result.out + result.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows refuses such names")
+def test_a_file_name_cannot_command_the_terminal(run: Run, checkpoint: Path, tmp_path: Path) -> None:
+    image = draw_lesion(tmp_path / "[red]a\x1b[2Jb.png")
+    result = run("predict", image, "--checkpoint", checkpoint)
+    assert "[red]a�[2Jb.png" in result.out
+
+
+def test_csv_has_a_row_an_image_and_a_column_a_class(
+    run: Run, checkpoint: Path, study: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "new" / "findings.csv"
+    document = json.loads(run("predict", study, "--checkpoint", checkpoint, "--json", "--csv", table).out)
+    with table.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert len(rows) == 3
+    for row, finding in zip(rows, document["findings"], strict=True):
+        assert {code: float(row[code]) for code in ISIC2019.codes} == finding["probabilities"]
+        assert row["file"] == finding["file"]
+        assert row["reasons"] == "; ".join(finding["reasons"])
+
+
+def test_out_holds_report_json_and_csv_and_nothing_else(
+    run: Run, checkpoint: Path, study: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    printed = json.loads(run("predict", study, "--checkpoint", checkpoint, "--json", "--out", out).out)
+    assert {path.name for path in out.iterdir()} == {"report.html", "findings.json", "findings.csv"}
+    assert json.loads((out / "findings.json").read_text()) == printed
+    report = (out / "report.html").read_text(encoding="utf-8")
+    assert report.count("<article") == 3
+    assert report.count('src="data:image/jpeg;base64,') == 6
+    assert "damaged.jpg" in report
+    assert printed["failures"][0]["reason"] in report.replace("&#39;", "'")
+
+
+def test_ctrl_c_keeps_what_was_done(
+    run: Run, checkpoint: Path, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Classifier.findings
+
+    def interrupted(self: Classifier, images: Sequence[Prepared]) -> list[Finding]:
+        if images[0].id == "a":
+            return real(self, images)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Classifier, "findings", interrupted)
+    (study / "damaged.jpg").unlink()
+    result = run("predict", study, "--checkpoint", checkpoint, "--batch-size", 1, "--out", tmp_path / "out")
+    document = json.loads((tmp_path / "out" / "findings.json").read_text())
+    assert result.code == 1
+    assert [row["id"] for row in document["findings"]] == ["a"]
+    assert [Path(failure["file"]).parent.name for failure in document["failures"]] == ["ann", "bob"]
+    assert all("stopped" in failure["reason"] for failure in document["failures"])
+
+
+@pytest.mark.parametrize(
+    ("images", "options"),
+    [
+        (["nothing.png"], []),
+        (["*.tiff"], []),
+        (["empty"], []),
+        (["study"], ["--checkpoint", "empty"]),
+        (["study"], ["--device", "warp"]),
+        (["study"], ["--out", "study/notes.txt"]),
+        (["study"], ["--out", "study/notes.txt/below"]),
+        (["study"], ["--csv", "empty"]),
+        (["study"], ["--batch-size", "0"]),
+        ([], []),
+    ],
+)
+@pytest.mark.usefixtures("study")
+def test_bad_usage_is_exit_code_2_and_no_output(
+    *,
+    run: Run,
+    checkpoint: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    images: list[str],
+    options: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty").mkdir()
+    result = run("predict", *images, "--json", "--checkpoint", checkpoint, *options)
+    assert (result.code, result.out) == (2, "")
+    assert result.err
+    assert "Traceback" not in result.err

@@ -1,0 +1,120 @@
+import json
+import math
+
+import numpy as np
+import pytest
+from predictions import FEW, MANY, Predictions
+
+from transxv2s.errors import InputError
+from transxv2s.scoring import Scores, lesion_bootstrap, paired_difference, report, score
+from transxv2s.scoring.bootstrap import METRICS
+from transxv2s.taxonomy import ISIC2019
+
+
+def resampled(data: Predictions, draws: int, seed: int) -> list[Scores]:
+    """Scores of physically repeated rows: for each draw, each lesion's images as often as it was drawn."""
+    names = np.unique(data.lesions)
+    random = np.random.default_rng(seed)
+    results = []
+    for counts in random.multinomial(len(names), np.full(len(names), 1 / len(names)), draws):
+        times = dict(zip(names, counts, strict=True))
+        rows = [row for row, lesion in enumerate(data.lesions) for _ in range(times[lesion])]
+        results.append(score(data.probabilities[rows], data.labels[rows], ISIC2019))
+    return results
+
+
+@pytest.mark.parametrize("level", [0.5, 0.95])
+def test_weights_equal_repeated_rows(level: float) -> None:
+    draws = resampled(FEW, draws=150, seed=3)
+    assert len({tuple(d["absent"]) for d in draws}) > 1, "some draws must lack a class"
+    result = lesion_bootstrap(FEW.probabilities, FEW.labels, FEW.lesions, draws=150, seed=3, level=level)
+    whole = score(FEW.probabilities, FEW.labels, ISIC2019)
+    for name in METRICS:
+        drawn = [d[name] for d in draws if d[name] is not None]  # type: ignore[literal-required]
+        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+        assert result[name] == pytest.approx({"value": whole[name], "low": low, "high": high})  # type: ignore[literal-required]
+
+
+def test_every_image_its_own_lesion_gives_the_binomial_deviation() -> None:
+    """400 images, each right with probability 0.7: the interval is 1.96·sqrt(0.7·0.3/400) to both sides."""
+    right = np.arange(400) < 280
+    p = np.where(right[:, None], [0.9, 0.1], [0.1, 0.9])
+    result = lesion_bootstrap(p, np.zeros(400, int), range(400), draws=4000)["accuracy"]
+    half = 1.96 * math.sqrt(0.7 * 0.3 / 400)
+    assert result["value"] == pytest.approx(0.7)
+    assert (result["low"], result["high"]) == pytest.approx((0.7 - half, 0.7 + half), abs=0.005)
+
+
+def test_copies_of_an_image_do_not_narrow_the_interval() -> None:
+    once = lesion_bootstrap(FEW.probabilities, FEW.labels, FEW.lesions, draws=300)
+    four = lesion_bootstrap(
+        np.tile(FEW.probabilities, (4, 1)), np.tile(FEW.labels, 4), FEW.lesions * 4, draws=300
+    )
+    for name in METRICS:
+        assert four[name] == pytest.approx(once[name])
+
+
+def test_one_lesion_leaves_nothing_to_vary() -> None:
+    for interval in lesion_bootstrap(FEW.probabilities, FEW.labels, ["same"] * 40, draws=5).values():
+        assert interval["low"] == pytest.approx(interval["value"])
+        assert interval["high"] == pytest.approx(interval["value"])
+
+
+def test_the_seed_decides() -> None:
+    one, same, other = (
+        lesion_bootstrap(FEW.probabilities, FEW.labels, FEW.lesions, draws=99, seed=s) for s in (1, 1, 2)
+    )
+    assert one == same
+    assert one != other
+
+
+def test_paired_difference_equals_differences_of_repeated_rows() -> None:
+    sharper = Predictions(FEW.probabilities + 0.3 * np.eye(8)[FEW.labels], FEW.labels, FEW.lesions)
+    result = paired_difference(
+        sharper.probabilities, FEW.probabilities, FEW.labels, FEW.lesions, draws=120, seed=5
+    )
+    pairs = list(zip(resampled(sharper, 120, 5), resampled(FEW, 120, 5), strict=True))
+    low, high = np.quantile([a["macro_f1"] - b["macro_f1"] for a, b in pairs], [0.025, 0.975])
+    assert (result["macro_f1"]["low"], result["macro_f1"]["high"]) == pytest.approx((low, high))
+    assert result["macro_f1"]["value"] is not None
+    assert low < result["macro_f1"]["value"] < high
+
+
+def test_a_model_does_not_differ_from_itself() -> None:
+    result = paired_difference(MANY.probabilities, MANY.probabilities, MANY.labels, MANY.lesions, draws=50)
+    assert set(result) == set(METRICS)
+    for interval in result.values():
+        assert interval == {"value": 0, "low": 0, "high": 0}
+
+
+def test_one_class_alone_has_no_auc_interval() -> None:
+    result = lesion_bootstrap(np.eye(8)[[1, 1]], [1, 1], ["a", "b"], draws=10)
+    assert result["macro_auc"] == {"value": None, "low": None, "high": None}
+    assert result["accuracy"] == {"value": 1, "low": 1, "high": 1}
+
+
+def test_report_is_what_a_checkpoint_carries() -> None:
+    result = report(MANY.probabilities, MANY.labels, MANY.lesions, ISIC2019, draws=100)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    scores = score(MANY.probabilities, MANY.labels, ISIC2019)
+    assert result["per_class"] == scores["per_class"]
+    assert (result["images"], result["lesions"]) == (600, len(set(MANY.lesions)))
+    for name in METRICS:
+        interval = result[name]  # type: ignore[literal-required]
+        assert interval["low"] < interval["value"] < interval["high"]
+        assert interval["value"] == pytest.approx(scores[name])  # type: ignore[literal-required]
+
+
+@pytest.mark.parametrize("missing", [None, "", math.nan])
+def test_a_missing_lesion_is_refused(missing: object) -> None:
+    with pytest.raises(InputError, match="has no lesion"):
+        lesion_bootstrap(np.eye(8)[:2], [0, 1], ["a", missing])
+
+
+def test_other_wrong_arguments_are_refused() -> None:
+    with pytest.raises(InputError, match="1 lesions for 2 images"):
+        lesion_bootstrap(np.eye(8)[:2], [0, 1], ["a"])
+    with pytest.raises(InputError, match="not 0 and 0"):
+        lesion_bootstrap(np.eye(8)[:2], [0, 1], ["a", "b"], draws=0)
+    with pytest.raises(InputError, match="not 2000 and 95"):
+        lesion_bootstrap(np.eye(8)[:2], [0, 1], ["a", "b"], level=95)

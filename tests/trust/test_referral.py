@@ -1,0 +1,77 @@
+"""Every rule of referral alone, together, and the plain answer."""
+
+import pytest
+
+from transxv2s.taxonomy import ISIC2019
+from transxv2s.trust.referral import Referral, decide
+
+MEL, NV, BCC, AK, BKL, DF, VASC, SCC = range(8)
+
+
+def probabilities(**named: float) -> list[float]:
+    """The named probabilities; what is left is shared by the other classes."""
+    rest = (1 - sum(named.values())) / (len(ISIC2019) - len(named))
+    return [named.get(code, rest) for code in ISIC2019.codes]
+
+
+def judge(
+    values: list[float], classes: list[int], notes: tuple[str, ...] = (), confidence: float | None = 0.5
+) -> tuple[str, list[str]]:
+    referral = None if confidence is None else Referral(min_confidence=confidence)
+    return decide(values, classes, notes, ISIC2019, referral)
+
+
+def test_a_sure_benign_finding_is_answered() -> None:
+    assert judge(probabilities(NV=0.9), [NV]) == ("answer", [])
+
+
+def test_a_benign_set_of_several_classes_is_answered() -> None:
+    assert judge(probabilities(NV=0.6, BKL=0.3), [NV, BKL]) == ("answer", [])
+
+
+@pytest.mark.parametrize(
+    ("predicted", "name"),
+    [
+        (MEL, "melanoma"),
+        (BCC, "basal cell carcinoma"),
+        (AK, "actinic keratosis"),
+        (SCC, "squamous cell carcinoma"),
+    ],
+)
+def test_what_looks_malignant_or_precancerous_always_needs_an_expert(predicted: int, name: str) -> None:
+    values = probabilities(**{ISIC2019.codes[predicted]: 0.99})
+    assert judge(values, [predicted]) == (
+        "expert_review",
+        [f"looks most like {name}, which always needs an expert"],
+    )
+
+
+def test_a_set_that_may_be_malignant_needs_an_expert() -> None:
+    decision, reasons = judge(probabilities(NV=0.6, MEL=0.3), [NV, MEL])
+    assert (decision, reasons) == ("expert_review", ["could be melanocytic nevus or melanoma"])
+
+
+def test_three_possible_classes_are_listed() -> None:
+    _, reasons = judge(probabilities(BKL=0.6, NV=0.2, AK=0.1), [BKL, NV, AK])
+    assert reasons == ["could be benign keratosis, melanocytic nevus or actinic keratosis"]
+
+
+def test_low_confidence_needs_an_expert_and_the_limit_itself_does_not() -> None:
+    decision, reasons = judge(probabilities(NV=0.574), [NV], confidence=0.575)
+    assert (decision, reasons) == ("expert_review", ["confidence is below the 57.5 % that an answer needs"])
+    assert judge(probabilities(NV=0.575), [NV], confidence=0.575)[0] == "answer"
+
+
+def test_without_parameters_confidence_is_not_judged() -> None:
+    assert judge(probabilities(NV=0.2), [NV], confidence=None) == ("answer", [])
+
+
+def test_every_quality_note_is_a_reason() -> None:
+    notes = ("the image is blurred", "the image is dark")
+    assert judge(probabilities(NV=0.9), [NV], notes) == ("expert_review", list(notes))
+
+
+def test_reasons_add_up() -> None:
+    decision, reasons = judge(probabilities(MEL=0.4, NV=0.3), [MEL, NV], ("the image is blurred",))
+    assert decision == "expert_review"
+    assert [reason.split()[0] for reason in reasons] == ["looks", "could", "confidence", "the"]
