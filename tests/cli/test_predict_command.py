@@ -63,7 +63,8 @@ def test_table_says_it_in_words_and_why_something_failed(run: Run, checkpoint: P
 def test_a_file_name_cannot_command_the_terminal(run: Run, checkpoint: Path, tmp_path: Path) -> None:
     image = draw_lesion(tmp_path / "[red]a\x1b[2Jb.png")
     result = run("predict", image, "--checkpoint", checkpoint)
-    assert "[red]a�[2Jb.png" in result.out
+    assert "[red]a�[2Jb " in result.out
+    assert "\x1b" not in result.out
 
 
 def test_csv_has_a_row_an_image_and_a_column_a_class(

@@ -1,13 +1,16 @@
 """The DCGAN against its equations, written as loops over samples, positions and channels."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from transxv2s.nets import load_trunk
 from transxv2s.nets.attention import ChannelAttention, SpatialAttention
 from transxv2s.nets.dcgan import DCGAN, AdaptiveSampling, ContextCollector, GraphConvolution
+from transxv2s.nets.xceptmod import XceptMod
 
 CHANNELS = 20
 GRIDS = [(4, 4), (5, 7), (1, 1), (3, 2)]
@@ -77,7 +80,8 @@ def convolved(module: GraphConvolution, nodes: Tensor, k: int) -> Tensor:
 
 def defined_context(module: DCGAN, x: Tensor, grid: Grid, k: int) -> Tensor:
     """What the module adds to one sample (N, C)."""
-    h2 = convolved(module.graph, collected(module.collector, x, grid), k)
+    normal = torch.stack([(t - t.mean()) / (t.var(correction=0) + 1e-5).sqrt() for t in x])
+    h2 = convolved(module.graph, collected(module.collector, normal, grid), k)
     out = module.distributor
     channel = channel_scores(out.channel_attention, out.theta(h2))
     spatial = spatial_scores(out.spatial_attention, out.xi(h2), grid)
@@ -192,8 +196,28 @@ def test_the_graph_does_not_know_where_a_node_is() -> None:
 
 
 @torch.no_grad()
-def test_a_fresh_module_changes_its_input_little() -> None:
+@pytest.mark.parametrize("scale", [1, 10, 1000])
+def test_the_scale_of_the_map_changes_nothing_of_what_is_added(scale: float) -> None:
+    module, x = dcgan(), as_map(seeded((5, 7)), (5, 7))
+    torch.testing.assert_close(module(scale * x)[1], module(x)[1], rtol=1e-3, atol=1e-4)
+
+
+def lesion() -> Tensor:
+    """A dark blurred disc on skin colour (1, 3, 128, 128), scaled by mean = std = 0.5."""
+    axis = torch.linspace(-2, 2, 128)
+    disc = torch.sigmoid(8 * (1 - axis.hypot(axis[:, None])))
+    skin, dark = torch.tensor([0.5, 0.2, 0.1]), torch.tensor([-0.4, -0.6, -0.6])
+    return (skin[:, None, None] * (1 - disc) + dark[:, None, None] * disc).unsqueeze(0)
+
+
+@torch.no_grad()
+def test_a_pretrained_trunk_outweighs_fresh_modules(shared_dir: Path) -> None:
+    """With ImageNet weights the maps of Xception grow from block to block; no gate may give way to that."""
     torch.manual_seed(0)
-    x = as_map(seeded((8, 8)), (8, 8))
-    enhanced, _ = DCGAN(CHANNELS).double()(x)
-    assert (enhanced - x).norm() < 0.1 * x.norm()
+    branch = XceptMod().eval()
+    weights = shared_dir / "weights" / "legacy_xception.imagenet.fp16.safetensors"
+    load_trunk(branch.get_submodule("trunk"), weights)
+    maps = branch(lesion())[1]
+    for name in branch.dcgan:
+        before = maps[f"xception.block{name}"]
+        assert (maps[f"dcgan{name}"] - before).norm() < before.norm() / 2

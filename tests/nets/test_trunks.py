@@ -105,8 +105,8 @@ def test_compiling_changes_nothing(part: str, channels: int) -> None:
 def test_parts_keep_bfloat16_close(part: str, channels: int) -> None:
     """Bfloat16 has 8 bits of mantissa (0.4 %), and each part is some ten operations deep.
 
-    Of a DCGAN the enhanced map is compared: the context alone moves more where two nodes of nearly equal score
-    change places at the edge of the selection.
+    Of a DCGAN the enhanced map is compared: the context alone moves more where two nodes of nearly equal
+    score change places at the edge of the selection.
     """
     module, x = shared().get_submodule(part), images(1, 9, channels=channels)
     exact = enhanced(module, x)

@@ -64,7 +64,8 @@ def prepare(records: Sequence[Record], preprocessing: Preprocessing, folder: Pat
         _fill(records, preprocessing, images, done, shape)
         images.rename(finished)
         done.unlink()
-    return np.load(finished, mmap_mode="r")
+    stored: Images = np.load(finished, mmap_mode="r")
+    return stored
 
 
 def _fill(

@@ -7,6 +7,7 @@ import math
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from transxv2s.nets.attention import ChannelAttention, Grid, SpatialAttention, to_map, to_tokens
@@ -128,6 +129,9 @@ class ContextDistributor(nn.Module):
 class DCGAN(nn.Module):
     """The three stages with the skip connection to the input.
 
+    The stages see X with each position normalised over its channels. A trunk's maps grow with depth, and G
+    with their square: unbounded, it picks a single node, and the distributor's gate is pushed open.
+
     Args:
         channels: C of the map X.
         max_nodes: See AdaptiveSampling.
@@ -143,6 +147,6 @@ class DCGAN(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map X (B, C, H, W) to the enhanced map and to what was added to X, both (B, C, H, W)."""
         grid = (x.shape[2], x.shape[3])
-        nodes = self.collector(to_tokens(x), grid)
+        nodes = self.collector(F.layer_norm(to_tokens(x), x.shape[1:2]), grid)
         context = to_map(self.distributor(self.graph(nodes), grid), grid)
         return x + context, context

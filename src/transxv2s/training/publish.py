@@ -65,7 +65,7 @@ def publish(
     split = f"{data.recipe.data.split.stem} (digest {data.split.digest})"
     validation = _labelled(data, logits, "validation")
     calibration = calibrate(*validation, f"validation part of {split}, {len(validation[1])} images")
-    metrics = {}
+    metrics: dict[str, Any] = {}
     for subset in ("validation", "test"):
         scores, labels = _labelled(data, logits, subset)
         lesions = [data.split.lesion[record.id] for record in data.records[subset]]

@@ -89,10 +89,10 @@ class Schedule(Section):
     """How the learning rate changes.
 
     Attributes:
-        name: "plateau" (the article: on the validation loss) or "one_cycle" (each step).
+        name: "plateau" (the article: on the validation loss) or "one_cycle" (cosine up and down, each step).
         factor: Plateau: multiplies the rate.
         patience: Plateau: epochs without improvement before that.
-        warmup: One-cycle: share of all steps in which the rate rises.
+        warmup: One-cycle: share of the run in which the rate rises.
     """
 
     name: Literal["plateau", "one_cycle"] = "plateau"
@@ -108,7 +108,10 @@ class Recipe(Section):
         sampling: How often classes are drawn: as they are, by the square root of their size, or all alike.
         class_weights: Weigh the loss by inverse class frequency.
         early_stopping: Epochs without a better validation balanced accuracy before the run stops.
-        small_size: Side in pixels of the images in the first `small_epochs` epochs (EfficientNetV2's
+        epochs: Length of the run, unless `minutes` is given.
+        minutes: Fit for so long instead; rate and image size then follow the clock (budgeted training, Li et
+            al. 2020).
+        small_size: Side in pixels of the images in the first `small_share` of the run (EfficientNetV2's
             progressive resizing); afterwards the size of the preprocessing.
         checkpoint_minutes: How often a run that may be killed saves where it is.
     """
@@ -123,9 +126,10 @@ class Recipe(Section):
     class_weights: bool = False
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     epochs: int = Field(default=25, ge=1)
+    minutes: float | None = Field(default=None, gt=0)
     batch_size: int = Field(default=16, ge=2)
     small_size: int = Field(default=96, ge=64)
-    small_epochs: int = Field(default=0, ge=0)
+    small_share: float = Field(default=0.0, ge=0, le=1)
     early_stopping: int | None = Field(default=3, ge=1)
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
     workers: int = Field(default=2, ge=0)

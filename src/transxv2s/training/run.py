@@ -46,8 +46,8 @@ def train(recipe: Recipe, run_dir: Path, resume: bool = False) -> Path:
     _claim(recipe, run_dir, resume)
     lightning.seed_everything(recipe.seed, workers=True, verbose=False)
     data = LesionData(recipe)
-    task = build_task(recipe, data)
     stopwatch = Stopwatch()
+    task = build_task(recipe, data, stopwatch)
     trainer = _trainer(recipe, run_dir, stopwatch)
     last = run_dir / LAST
     trainer.fit(task, data, ckpt_path=str(last) if resume and last.exists() else None)
@@ -63,7 +63,7 @@ def train(recipe: Recipe, run_dir: Path, resume: bool = False) -> Path:
     return publish(task.network, data, logits, protocol, run_dir / "checkpoint")
 
 
-def build_task(recipe: Recipe, data: LesionData) -> LesionTask:
+def build_task(recipe: Recipe, data: LesionData, stopwatch: Stopwatch) -> LesionTask:
     """The network of a recipe with its starting weights, as a task.
 
     Raises:
@@ -76,7 +76,7 @@ def build_task(recipe: Recipe, data: LesionData) -> LesionTask:
             raise ConfigError(f"network.xception_weights: {options.variant} has no Xception; remove the key")
         load_trunk(network.xceptmod.trunk, options.xception_weights)
     sizes = torch.bincount(torch.tensor(data.labels("train")), minlength=len(ISIC2019))
-    return LesionTask(network, recipe, sizes)
+    return LesionTask(network, recipe, sizes, stopwatch)
 
 
 def _claim(recipe: Recipe, run_dir: Path, resume: bool) -> None:
@@ -104,7 +104,7 @@ def _trainer(recipe: Recipe, run_dir: Path, stopwatch: Stopwatch) -> lightning.T
     if recipe.early_stopping:
         callbacks.append(EarlyStopping(SCORE, mode="max", patience=recipe.early_stopping, check_finite=True))
     return lightning.Trainer(
-        max_epochs=recipe.epochs,
+        max_epochs=-1 if recipe.minutes else recipe.epochs,
         precision=recipe.precision,
         callbacks=callbacks,
         logger=CSVLogger(run_dir, name="", version=""),

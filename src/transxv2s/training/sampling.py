@@ -11,9 +11,9 @@ POWERS = {"none": 0.0, "square_root": 0.5, "balanced": 1.0}
 
 
 def image_weights(labels: Sequence[int], sampling: Literal["none", "square_root", "balanced"]) -> Tensor:
-    """Chance of each image (N,): class size to the power of 0, -1/2 or -1, so that classes are drawn
+    """Chance of each image (N,): the size of its class to the power of 0, -1/2 or -1.
 
-    as they are, by the square root of their size, or all alike.
+    Classes are then drawn as they are, by the square root of their size, or all alike.
     """
     target = torch.tensor(labels)
     sizes = torch.bincount(target)

@@ -11,6 +11,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC, Mul
 
 from transxv2s.imaging.pipeline import MEAN, STD
 from transxv2s.training import optim
+from transxv2s.training.callbacks import Stopwatch
 from transxv2s.training.recipe import Recipe
 
 Batch = tuple[Tensor, Tensor]
@@ -28,10 +29,12 @@ class LesionTask(lightning.LightningModule):
         network: Maps float (B, 3, S, S) to logits (B, K).
         recipe: The recipe of the run.
         class_sizes: Training images of each class (K,).
+        stopwatch: The clock of the run, for recipes with a time budget.
     """
 
-    def __init__(self, network: nn.Module, recipe: Recipe, class_sizes: Tensor) -> None:
+    def __init__(self, network: nn.Module, recipe: Recipe, class_sizes: Tensor, stopwatch: Stopwatch) -> None:
         super().__init__()
+        self.stopwatch = stopwatch
         self.network = network.to(memory_format=torch.channels_last)
         self.recipe = recipe
         classes = len(class_sizes)
@@ -56,7 +59,7 @@ class LesionTask(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Loss of one batch."""
         images, labels = batch
-        if self.current_epoch < self.recipe.small_epochs:
+        if self.progress() < self.recipe.small_share:
             size = (self.recipe.small_size, self.recipe.small_size)
             images = F.interpolate(images.float(), size, mode="bilinear", antialias=True)
         loss: Tensor = self.loss(self(images).float(), labels)
@@ -77,8 +80,20 @@ class LesionTask(lightning.LightningModule):
 
     def predict_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Logits (B, K)."""
-        return self(batch[0]).float()
+        logits: Tensor = self(batch[0])
+        return logits.float()
+
+    def progress(self) -> float:
+        """How much of the run is done, 0..1: of its minutes if it has a time budget, else of its steps."""
+        if self.recipe.minutes:
+            return min(1.0, self.stopwatch.seconds / 60 / self.recipe.minutes)
+        return self.global_step / self.trainer.estimated_stepping_batches
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Ends the run when its time is up; Lightning then validates once more."""
+        if self.recipe.minutes and self.progress() >= 1:
+            self.trainer.should_stop = True
 
     def configure_optimizers(self) -> Any:
         """As in the recipe."""
-        return optim.configure(self.network, self.recipe, int(self.trainer.estimated_stepping_batches))
+        return optim.configure(self.network, self.recipe, self.progress)

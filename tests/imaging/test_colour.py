@@ -1,0 +1,130 @@
+"""GWSD against the article's formula, and what follows from it."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from transxv2s.imaging.colour import GWSD, gwsd
+
+ARTICLE = GWSD()
+UNCLIPPED = GWSD(target_mean=128, target_std=20)  # uniform noise then stays within ±1.8·20 of 128
+OWN = GWSD(target_mean=None, target_std=None)
+
+Values = NDArray[np.float64]
+
+
+def noise(seed: int = 0, *shape: int) -> Values:
+    """Uniform noise of another mean and range in each channel, far from 0 and 255."""
+    values = np.random.default_rng(seed).uniform(0, 1, shape or (9, 7, 3))
+    return values * (30.0, 50.0, 60.0) + (60.0, 90.0, 120.0)
+
+
+def by_hand(image: Values, parameters: GWSD) -> Values:
+    """x' = clip(s_c·(x − μ_c) + μ_G, 0, 255), one value at a time."""
+    height, width, channels = image.shape
+    count = height * width
+    means = [sum(image[:, :, c].flat) / count for c in range(channels)]
+    stds = [(sum((x - means[c]) ** 2 for x in image[:, :, c].flat) / count) ** 0.5 for c in range(channels)]
+    target_mean = sum(means) / channels if parameters.target_mean is None else parameters.target_mean
+    target_std = sum(stds) / channels if parameters.target_std is None else parameters.target_std
+    result = np.empty_like(image)
+    for (y, x, c), value in np.ndenumerate(image):
+        scale = min(target_std / stds[c], parameters.max_gain)
+        result[y, x, c] = min(max(scale * (value - means[c]) + target_mean, 0), 255)
+    return result
+
+
+@pytest.mark.parametrize("parameters", [ARTICLE, UNCLIPPED, OWN, GWSD(max_gain=1.5), GWSD(target_std=None)])
+def test_it_is_the_written_formula(parameters: GWSD) -> None:
+    image = noise(1)
+    np.testing.assert_allclose(gwsd(image, parameters), by_hand(image, parameters), atol=1e-9)
+
+
+def test_the_article_s_targets_are_the_defaults_and_some_values_are_clipped_there() -> None:
+    assert (ARTICLE.target_mean, ARTICLE.target_std) == (163.7, 47.5)
+    image = np.zeros((10, 10, 3))
+    image[0, 0] = 200
+    result = gwsd(image, ARTICLE)
+    assert result.max() == 255
+    assert gwsd(255 - image, ARTICLE).min() == 0
+
+
+def test_mean_and_deviation_become_the_targets() -> None:
+    result = gwsd(noise(2), UNCLIPPED)
+    np.testing.assert_allclose(result.mean((0, 1)), 128)
+    np.testing.assert_allclose(result.std((0, 1)), 20)
+
+
+def test_own_targets_are_the_means_over_channels() -> None:
+    image = noise(3)
+    result = gwsd(image, OWN)
+    np.testing.assert_allclose(result.mean((0, 1)), image.mean())
+    np.testing.assert_allclose(result.std((0, 1)), image.std((0, 1)).mean())
+
+
+def test_a_second_time_changes_nothing() -> None:
+    once = gwsd(noise(4), UNCLIPPED)
+    np.testing.assert_allclose(gwsd(once, UNCLIPPED), once)
+
+
+gains = st.tuples(*[st.floats(0.2, 1.4)] * 3)
+offsets = st.tuples(*[st.floats(-10, 10)] * 3)
+
+
+@given(gains, offsets, st.integers(0, 2**32 - 1))
+def test_gain_and_offset_of_a_channel_cancel(
+    gain: tuple[float, ...], offset: tuple[float, ...], seed: int
+) -> None:
+    """The gain of the illuminant is removed; the bounds keep the scale below its cap."""
+    image = noise(seed)
+    np.testing.assert_allclose(gwsd(image * gain + offset, UNCLIPPED), gwsd(image, UNCLIPPED), atol=1e-6)
+
+
+def test_gain_does_not_cancel_where_targets_are_the_image_s_own() -> None:
+    image = noise(5)
+    assert np.abs(gwsd(image * (0.5, 1, 1), OWN) - gwsd(image, OWN)).max() > 5
+
+
+@pytest.mark.parametrize("parameters", [ARTICLE, OWN])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_flat_channels_and_single_pixels_stay_finite(parameters: GWSD, dtype: type[np.float64]) -> None:
+    flat = np.full((5, 6, 3), 90, dtype)
+    flat[:, :, 0] = np.arange(5)[:, None]
+    for image in (flat, flat[:1, :1]):
+        result = gwsd(image, parameters)
+        assert result.dtype == dtype
+        assert np.isfinite(result).all()
+        expected = image.mean((0, 1)).mean() if parameters.target_mean is None else parameters.target_mean
+        np.testing.assert_allclose(result[..., 1], expected, atol=0.5 if dtype == np.uint8 else 1e-4)
+
+
+def test_a_nearly_flat_channel_is_spread_by_the_cap_alone() -> None:
+    image = np.full((4, 4, 3), 100.0)
+    image[0, 0] = 101
+    result = gwsd(image, GWSD(target_mean=128, max_gain=10))
+    np.testing.assert_allclose(result[0, 0] - result[1, 1], 10)
+
+
+@pytest.mark.parametrize("parameters", [ARTICLE, OWN])
+def test_types_agree_to_their_rounding(parameters: GWSD) -> None:
+    image = np.random.default_rng(6).integers(0, 256, (12, 15, 3), np.uint8)
+    exact = gwsd(image.astype(np.float64), parameters)
+    np.testing.assert_array_equal(gwsd(image, parameters), np.rint(exact))
+    np.testing.assert_allclose(gwsd(image.astype(np.float32), parameters), exact, atol=1e-4)
+
+
+@pytest.mark.parametrize("parameters", [ARTICLE, OWN])
+def test_images_of_a_batch_do_not_mix(parameters: GWSD) -> None:
+    batch = noise(7, 2, 4, 9, 7, 3) * np.arange(1, 5)[:, None, None, None] / 4
+    together = gwsd(batch, parameters)
+    for index in np.ndindex(2, 4):
+        np.testing.assert_allclose(together[index], gwsd(batch[index], parameters))
+
+
+def test_the_given_image_is_not_changed() -> None:
+    image = noise(8)
+    before = image.copy()
+    gwsd(image, ARTICLE)
+    np.testing.assert_array_equal(image, before)

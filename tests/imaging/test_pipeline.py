@@ -1,0 +1,136 @@
+"""From RGB of any size to the square, and the parameters that go into the checkpoint."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from transxv2s.imaging import pipeline
+from transxv2s.imaging.colour import GWSD
+from transxv2s.imaging.hair import HairRemoval
+from transxv2s.imaging.pipeline import LARGEST_SHORT_SIDE, Preprocessing, bounded, resize, to_tensor
+
+Rgb = NDArray[np.uint8]
+
+PLAIN = Preprocessing(hair_removal=None, field_of_view=False, colour=None)
+OTHERS: dict[str, dict[str, Any]] = {
+    "no hair removal": {"hair_removal": None},
+    **{
+        f"hair {field}": {"hair_removal": HairRemoval(**{field: value})}
+        for field, value in {
+            "min_side": 50,
+            "max_width": 0.05,
+            "contrast": 20,
+            "straight": 0.2,
+            "min_length": 0.3,
+        }.items()
+    },
+    "no field of view": {"field_of_view": False},
+    "crop fraction": {"crop_fraction": 0.9},
+    "no colour": {"colour": None},
+    "own mean": {"colour": GWSD(target_mean=None)},
+    "own deviation": {"colour": GWSD(target_std=None)},
+    "mean": {"colour": GWSD(target_mean=140)},
+    "deviation": {"colour": GWSD(target_std=40)},
+    "gain": {"colour": GWSD(max_gain=5)},
+    "size": {"size": 96},
+}
+
+
+def noise(height: int, width: int) -> Rgb:
+    """Coarse noise, cheap at any size."""
+    tile = np.random.default_rng(0).integers(60, 220, (16, 16, 3), np.uint8)
+    return np.tile(tile, (-(-height // 16), -(-width // 16), 1))[:height, :width]
+
+
+@pytest.mark.parametrize(
+    "size",
+    [(1, 1), (1, 500), (16, 3000), (3000, 16), (63, 65), (84, 84), (150, 200), (512, 511), (4000, 6000)],
+)
+def test_every_size_becomes_the_square(size: tuple[int, int]) -> None:
+    for preprocessing in (Preprocessing(), Preprocessing(crop_fraction=0.5, size=96)):
+        square = preprocessing.apply(noise(*size))
+        assert square.shape == (preprocessing.size, preprocessing.size, 3)
+        assert square.dtype == np.uint8
+
+
+def test_the_given_image_is_not_changed() -> None:
+    image = noise(150, 200)
+    before = image.copy()
+    Preprocessing().apply(image)
+    np.testing.assert_array_equal(image, before)
+
+
+def test_shrinking_averages_areas() -> None:
+    image = noise(40, 60)
+    averages = image.reshape(10, 4, 15, 4, 3).mean((1, 3))
+    assert np.abs(resize(image, 10, 15) - averages).max() <= 0.5
+    assert PLAIN.apply(np.full((300, 200, 3), 77, np.uint8)).tolist() == [[[77] * 3] * 128] * 128
+
+
+def test_enlarging_is_bicubic_and_keeps_the_same_size_as_it_is() -> None:
+    image = noise(128, 128)
+    np.testing.assert_array_equal(resize(image, 128, 128), image)
+    step = np.repeat(np.array([[0], [0], [200], [200]], np.uint8), 4, axis=1)
+    enlarged = resize(np.stack([step] * 3, axis=-1), 16, 16)[:, 0, 0]
+    assert enlarged.max() > 200  # bicubic overshoots at an edge, linear does not
+
+
+def test_large_images_are_shrunk_first_and_small_ones_are_not() -> None:
+    assert bounded(noise(1024, 1536)).shape == (LARGEST_SHORT_SIDE, 768, 3)
+    small = noise(512, 4000)
+    assert bounded(small) is small
+
+
+def test_the_steps_do_what_they_say() -> None:
+    """A red frame goes with the crop; colours reach the targets."""
+    framed = noise(200, 200)
+    framed[:20] = framed[-20:] = framed[:, :20] = framed[:, -20:] = (255, 0, 0)
+    cropped = PLAIN.model_copy(update={"crop_fraction": 0.75}).apply(framed)
+    assert not ((cropped[..., 0] > 230) & (cropped[..., 1] < 30)).any()
+    coloured = PLAIN.model_copy(update={"colour": GWSD(target_mean=120, target_std=30)}).apply(
+        noise(128, 128)
+    )
+    np.testing.assert_allclose(coloured.mean((0, 1)), 120, atol=0.5)
+    np.testing.assert_allclose(coloured.std((0, 1)), 30, atol=0.5)
+
+
+def test_the_digest_tells_all_parameters_and_versions_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    digests = {name: Preprocessing(**change).digest() for name, change in OTHERS.items()}
+    digests["default"] = Preprocessing().digest()
+    monkeypatch.setattr(pipeline, "ALGORITHM_VERSION", pipeline.ALGORITHM_VERSION + 1)
+    digests["other version"] = Preprocessing().digest()
+    assert len(set(digests.values())) == len(OTHERS) + 2, digests
+
+
+def test_every_parameter_is_among_those_told_apart() -> None:
+    def names(*models: type[Any]) -> int:
+        return sum(len(model.model_fields) for model in models)
+
+    assert len(OTHERS) == names(Preprocessing, HairRemoval, GWSD) + 2  # and two targets that may be None
+
+
+@pytest.mark.parametrize("change", OTHERS.values(), ids=OTHERS)
+def test_json_and_back(change: dict[str, Any]) -> None:
+    preprocessing = Preprocessing(**change)
+    read = Preprocessing.model_validate_json(preprocessing.model_dump_json())
+    assert read == preprocessing
+    assert read.digest() == preprocessing.digest()
+
+
+@pytest.mark.parametrize("wrong", [{"crop_fraction": 0}, {"crop_fraction": 1.1}, {"size": 63}, {"sise": 128}])
+def test_wrong_parameters_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Preprocessing.model_validate(wrong)
+
+
+def test_the_tensor_is_scaled_to_one_and_channels_come_first() -> None:
+    square = noise(64, 64)
+    square[0, 1] = (0, 255, 51)
+    tensor = to_tensor(square)
+    assert tensor.shape == (3, 64, 64)
+    assert str(tensor.dtype) == "torch.float32"
+    np.testing.assert_allclose(tensor[:, 0, 1], [-1, 1, -0.6], atol=1e-6)
+    np.testing.assert_allclose(tensor, (square.transpose(2, 0, 1) / 255 - 0.5) / 0.5, atol=1e-6)
