@@ -1,8 +1,10 @@
 """GWSD against the article's formula, and what follows from it."""
 
+from typing import Any
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -69,15 +71,16 @@ def test_a_second_time_changes_nothing() -> None:
     np.testing.assert_allclose(gwsd(once, UNCLIPPED), once)
 
 
-gains = st.tuples(*[st.floats(0.2, 1.4)] * 3)
+gains = st.tuples(*[st.floats(0.3, 1.3)] * 3)  # less would reach the cap of the scale
 offsets = st.tuples(*[st.floats(-10, 10)] * 3)
 
 
+@settings(deadline=None)
 @given(gains, offsets, st.integers(0, 2**32 - 1))
 def test_gain_and_offset_of_a_channel_cancel(
     gain: tuple[float, ...], offset: tuple[float, ...], seed: int
 ) -> None:
-    """The gain of the illuminant is removed; the bounds keep the scale below its cap."""
+    """The tint of the illuminant is removed."""
     image = noise(seed)
     np.testing.assert_allclose(gwsd(image * gain + offset, UNCLIPPED), gwsd(image, UNCLIPPED), atol=1e-6)
 
@@ -89,7 +92,7 @@ def test_gain_does_not_cancel_where_targets_are_the_image_s_own() -> None:
 
 @pytest.mark.parametrize("parameters", [ARTICLE, OWN])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
-def test_flat_channels_and_single_pixels_stay_finite(parameters: GWSD, dtype: type[np.float64]) -> None:
+def test_flat_channels_and_single_pixels_stay_finite(parameters: GWSD, dtype: type[Any]) -> None:
     flat = np.full((5, 6, 3), 90, dtype)
     flat[:, :, 0] = np.arange(5)[:, None]
     for image in (flat, flat[:1, :1]):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from .conftest import Ham
 from transxv2s.imaging.crop import SMALLEST_CROP, Box, central, cut, field_of_view
+
+from .conftest import Ham
 
 Rgb = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -30,9 +31,7 @@ def seen_through(circle: Mask) -> Rgb:
 
 
 @pytest.mark.parametrize("size", [(150, 200), (480, 640), (300, 300), (640, 480)])
-@pytest.mark.parametrize(
-    ("centre", "radius"), [((0.5, 0.5), 0.48), ((0.5, 0.5), 0.6), ((0.48, 0.52), 0.5)]
-)
+@pytest.mark.parametrize(("centre", "radius"), [((0.5, 0.5), 0.48), ((0.5, 0.5), 0.6), ((0.48, 0.52), 0.5)])
 def test_the_circle_is_found_and_nothing_dark_is_left(
     size: tuple[int, int], centre: tuple[float, float], radius: float
 ) -> None:

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from .conftest import Ham
 from transxv2s.imaging.hair import HairRemoval, hair_mask, remove_hair
+
+from .conftest import Ham
 
 PARAMETERS = HairRemoval()
 HAIR_COLOUR = (40, 30, 25)
@@ -21,29 +22,30 @@ def skin(height: int = 240, width: int = 320) -> Rgb:
     lesion = 1 / (1 + np.exp(40 * (np.hypot(y - 0.5, x - 0.5) - 0.2)))
     shade = (190 + 40 * x)[..., None] * (1, 0.8, 0.7)
     grain = np.random.default_rng(0).normal(0, 2, (height, width, 3))
-    return (shade * (1 - 0.5 * lesion[..., None]) + grain).clip(0, 255).astype(np.uint8)
+    return np.asarray((shade * (1 - 0.5 * lesion[..., None]) + grain).clip(0, 255), np.uint8)
 
 
-def drawn(image: Rgb, thickness: int) -> tuple[Rgb, Mask]:
-    """Three hairs, one of them bent, and where they are."""
-    height, width = image.shape[:2]
-    canvas = np.zeros((height, width), np.uint8)
-    cv2.line(canvas, (0, height // 5), (width, height // 3), 1, thickness)
-    cv2.line(canvas, (width // 4, height), (width // 2, 0), 1, thickness)
-    cv2.ellipse(canvas, (width, height), (width // 2, height // 2), 0, 180, 270, 1, thickness)
-    mask = canvas > 0
-    return np.where(mask[..., None], np.array(HAIR_COLOUR, np.uint8), image), mask
+def drawn(image: Rgb, width: float) -> tuple[Rgb, Mask]:
+    """Three smooth-edged hairs, one of them bent, and where they are; width as a share of the short side."""
+    height, length = np.array(image.shape[:2]) * 4  # drawn at four times the size
+    canvas = np.zeros((height, length), np.uint8)
+    thickness = round(width * min(height, length))
+    cv2.line(canvas, (0, height // 5), (length, height // 3), 255, thickness)
+    cv2.line(canvas, (length // 4, height), (length // 2, 0), 255, thickness)
+    cv2.ellipse(canvas, (length, height), (length // 2, height // 2), 0, 180, 270, 255, thickness)
+    cover = cv2.resize(canvas, image.shape[1::-1], interpolation=cv2.INTER_AREA)[..., None] / 255
+    return (image * (1 - cover) + cover * HAIR_COLOUR).astype(np.uint8), cover[..., 0] > 0.5
 
 
 def disagreement(first: Rgb, second: Rgb, where: Mask) -> float:
     return float(np.abs(first.astype(int) - second)[where].mean())
 
 
-@pytest.mark.parametrize("thickness", [1, 2, 4])
+@pytest.mark.parametrize("width", [0.015, 0.02, 0.03])
 @pytest.mark.parametrize("size", [(150, 200), (240, 320), (500, 400)])
-def test_drawn_hair_is_found_and_painted_over(size: tuple[int, int], thickness: int) -> None:
+def test_drawn_hair_is_found_and_painted_over(size: tuple[int, int], width: float) -> None:
     clean = skin(*size)
-    hairy, mask = drawn(clean, thickness)
+    hairy, mask = drawn(clean, width)
     found = hair_mask(hairy, PARAMETERS)
     dice = 2 * (found & mask).sum() / (found.sum() + mask.sum())
     assert (found & mask).sum() / mask.sum() > 0.9
@@ -61,14 +63,14 @@ def test_without_hair_the_same_object_comes_back() -> None:
 
 
 def test_the_given_image_is_not_changed() -> None:
-    hairy, _ = drawn(skin(), 2)
+    hairy, _ = drawn(skin(), 0.02)
     before = hairy.copy()
     assert remove_hair(hairy, PARAMETERS) is not hairy
     np.testing.assert_array_equal(hairy, before)
 
 
 def test_small_images_are_left_alone() -> None:
-    hairy, _ = drawn(skin(99, 300), 2)
+    hairy, _ = drawn(skin(99, 300), 0.02)
     assert remove_hair(hairy, PARAMETERS) is hairy
     smaller = HairRemoval(min_side=99)
     assert remove_hair(hairy, smaller) is not hairy

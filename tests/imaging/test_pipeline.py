@@ -18,7 +18,7 @@ PLAIN = Preprocessing(hair_removal=None, field_of_view=False, colour=None)
 OTHERS: dict[str, dict[str, Any]] = {
     "no hair removal": {"hair_removal": None},
     **{
-        f"hair {field}": {"hair_removal": HairRemoval(**{field: value})}
+        f"hair {field}": {"hair_removal": HairRemoval.model_validate({field: value})}
         for field, value in {
             "min_side": 50,
             "max_width": 0.05,

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from .conftest import Ham
 from transxv2s.imaging.quality import quality_notes
+
+from .conftest import Ham
 
 Rgb = NDArray[np.uint8]
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from transxv2s.errors import DataError, InputError
+from transxv2s.errors import DataError
 
 if TYPE_CHECKING:
     from transxv2s.classifier import Classifier
@@ -69,15 +69,8 @@ def predict(
 
 
 def _load(checkpoint: Path | None, device: str) -> "Classifier":
-    import torch
-
     from transxv2s.classifier import Classifier, default_checkpoint
 
-    if device != "auto":
-        try:
-            torch.empty(1, device=device)
-        except (RuntimeError, AssertionError) as error:
-            raise InputError(f"The device {device!r} cannot be used here; take auto or cpu.") from error
     return Classifier.load(checkpoint or default_checkpoint(), device)
 
 

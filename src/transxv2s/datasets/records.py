@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from transxv2s.errors import DataError
+from transxv2s.imaging.decode import SUFFIXES
 
-SUFFIXES = (".jpg", ".jpeg", ".png")
 EXAMPLES = 3  # how many names a message shows
 
 

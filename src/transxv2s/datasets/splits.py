@@ -102,10 +102,14 @@ def make(records: Sequence[Record], path: Path, seed: int = 0) -> None:
     strata = [f"{record.label}/{record.source}" for record in records]
     folds = np.full(len(records), -1)
     splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-    for fold, (_, held_out) in enumerate(splitter.split(lesion, strata, lesion)):
-        folds[held_out] = fold
+    too_few = f"{len(records)} images of {len(set(lesion))} lesions are too few for {FOLDS} folds"
+    try:
+        for fold, (_, held_out) in enumerate(splitter.split(lesion, strata, lesion)):
+            folds[held_out] = fold
+    except ValueError as error:  # scikit-learn wants one stratum with at least an image for each fold
+        raise DataError(too_few) from error
     if len(Counter(folds.tolist())) != FOLDS or folds.min() < 0:
-        raise DataError(f"{len(records)} images of {len(set(lesion))} lesions are too few for {FOLDS} folds")
+        raise DataError(too_few)
     table = zip(records, lesion, folds.tolist(), strict=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as stream:

@@ -62,8 +62,8 @@ def prepare(records: Sequence[Record], preprocessing: Preprocessing, folder: Pat
     )
     if not finished.exists():
         _fill(records, preprocessing, images, done, shape)
+        done.unlink()  # first: left behind, it would vouch for chunks of a file that is no longer there
         images.rename(finished)
-        done.unlink()
     stored: Images = np.load(finished, mmap_mode="r")
     return stored
 

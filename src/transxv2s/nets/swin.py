@@ -47,9 +47,10 @@ def attention_mask(grid: Grid, window: int, shift: Grid, device: torch.device) -
     return (labels.unsqueeze(1) == labels.unsqueeze(2)).all(-1)
 
 
-def relative_position_index(window: int) -> Tensor:
+def relative_position_index(window: int, device: torch.device) -> Tensor:
     """Row of the bias table for each pair of places of a window: (window², window²)."""
-    place = torch.stack(torch.meshgrid(torch.arange(window), torch.arange(window), indexing="ij")).flatten(1)
+    axis = torch.arange(window, device=device)
+    place = torch.stack(torch.meshgrid(axis, axis, indexing="ij")).flatten(1)
     offset = place[:, :, None] - place[:, None, :] + window - 1
     return offset[0] * (2 * window - 1) + offset[1]
 
@@ -65,8 +66,6 @@ class WindowAttention(nn.Module):
             wide is not shifted.
     """
 
-    position_index: Tensor
-
     def __init__(self, dim: int, heads: int, window: int, shift: int) -> None:
         super().__init__()
         self.heads = heads
@@ -76,11 +75,11 @@ class WindowAttention(nn.Module):
         self.projection = nn.Linear(dim, dim)
         self.position_bias = nn.Parameter(torch.empty((2 * window - 1) ** 2, heads))
         nn.init.trunc_normal_(self.position_bias, std=0.02)
-        self.register_buffer("position_index", relative_position_index(window), persistent=False)
 
     def _bias(self, grid: Grid, shift: Grid) -> Tensor:
         """Position bias, minus infinity where attention is forbidden: (windows, heads, window², window²)."""
-        bias = self.position_bias[self.position_index].permute(2, 0, 1)
+        index = relative_position_index(self.window, self.position_bias.device)
+        bias = self.position_bias[index].permute(2, 0, 1)
         mask = attention_mask(grid, self.window, shift, bias.device)
         return torch.where(mask.unsqueeze(1), bias, -torch.inf)
 

@@ -11,6 +11,7 @@ from transxv2s.nets.fusion import START, Fusion
 from transxv2s.nets.xceptmod import XceptMod
 
 MIN_SIDE = 64
+TIMM_BOOKKEEPING = {"pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"}  # create_model passes them on
 COMPONENTS = (
     "effswin.trunk",
     "effswin.swin",
@@ -129,6 +130,8 @@ def _register(variant: str) -> None:
     ) -> Any:
         if kwargs.pop("in_chans", 3) != 3:
             raise InputError("the network takes RGB images: leave in_chans at 3")
+        if unknown := {name for name, value in kwargs.items() if value is not None} - TIMM_BOOKKEEPING:
+            raise InputError(f"{variant} has no option {', '.join(sorted(unknown))}: remove it")
         return create(variant, num_classes, drop_rate=drop_rate, pretrained=pretrained)
 
     entrypoint.__name__ = variant

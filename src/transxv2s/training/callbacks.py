@@ -1,12 +1,12 @@
-"""Lightning callbacks: how long a run took over all its resumptions, and where it can be resumed."""
+"""Lightning callbacks: how long a run took over all its resumptions, and how it goes on after a kill."""
 
 import time
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import lightning
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping
+from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 
 
 class Stopwatch(Callback):
@@ -38,10 +38,50 @@ class Stopwatch(Callback):
         self._before = state_dict["seconds"]
 
 
-def resume_points(run_dir: Path, minutes: float) -> list[Callback]:
-    """Saves `last.ckpt` every so many minutes and after each epoch."""
-    options: dict[str, Any] = {"enable_version_counter": False, "save_top_k": 1, "monitor": None}
-    return [
-        ModelCheckpoint(run_dir, "last", train_time_interval=timedelta(minutes=minutes), **options),
-        ModelCheckpoint(run_dir, "last", every_n_epochs=1, **options),
-    ]
+class ResumePoint(Checkpoint):
+    """Saves where a run is, every so many minutes and at its end.
+
+    It never saves between the last batch of an epoch and the first of the next: Lightning would not make up
+    for the validation of that epoch, nor for what early stopping and the plateau schedule draw from it.
+
+    Args:
+        path: The file, replaced each time.
+        minutes: Between two saves.
+    """
+
+    def __init__(self, path: Path, minutes: float) -> None:
+        self._path = path
+        self._interval = minutes * 60
+        self._last_save = 0.0
+
+    def _save(self, trainer: lightning.Trainer) -> None:
+        trainer.save_checkpoint(self._path)
+        self._last_save = time.monotonic()
+
+    def on_train_start(self, trainer: lightning.Trainer, task: lightning.LightningModule) -> None:
+        """Starts the first interval."""
+        self._last_save = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, task: lightning.LightningModule, *_: Any, **__: Any
+    ) -> None:
+        """Saves if it is time."""
+        due = time.monotonic() - self._last_save >= self._interval
+        if due and not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+            self._save(trainer)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, task: lightning.LightningModule) -> None:
+        """Has the plateau schedule take its step, which Lightning leaves out in a resumed epoch."""
+        trainer.fit_loop.restarting = False
+
+    def on_train_end(self, trainer: lightning.Trainer, task: lightning.LightningModule) -> None:
+        """Saves what needs no more training."""
+        self._save(trainer)
+
+
+class LastingEarlyStopping(EarlyStopping):
+    """Early stopping that stays decided when a stopped run is resumed."""
+
+    def on_train_start(self, trainer: lightning.Trainer, task: lightning.LightningModule) -> None:
+        """Stops at once what had stopped before."""
+        trainer.should_stop = self.stopping_reason != EarlyStoppingReason.NOT_STOPPED

@@ -100,13 +100,24 @@ class LesionData(lightning.LightningDataModule):
         return self._loader("test", batch_size=EVALUATION_BATCH)
 
     def state_dict(self) -> dict[str, Any]:
-        """How many images of the current epoch were seen, for a resumed run."""
-        trainer = self.trainer
-        batches = trainer.fit_loop.epoch_loop.batch_progress.current.completed if trainer else 0
-        return {"seen": batches * self.recipe.batch_size}
+        """Epoch and number of images already seen of it, for a resumed run.
+
+        Lightning saves before it counts a batch as completed, so those that are ready are counted here; at
+        the end of an epoch nothing of the next one was seen.
+        """
+        if self.trainer is None:
+            return {}
+        epochs = self.trainer.fit_loop.epoch_progress.current
+        batches = self.trainer.fit_loop.epoch_loop.batch_progress.current
+        seen = batches.ready * self.recipe.batch_size if epochs.started > epochs.processed else 0
+        return {"epoch": epochs.processed, "seen": seen}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Makes the next epoch start after the images already seen."""
+        """Makes the sampler go on after the images already seen.
+
+        Workers ask for their first images before Lightning tells the sampler the epoch.
+        """
+        self.sampler.set_epoch(state_dict["epoch"])
         self.sampler.start = state_dict["seen"]
 
 

@@ -177,7 +177,10 @@ def _override(content: dict[str, Any], override: str) -> None:
         content = content.setdefault(section, {})
         if not isinstance(content, dict):
             raise ConfigError(f"{override!r}: {section} is not a section")
-    content[name] = _scalar(value)
+    try:
+        content[name] = _scalar(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{override!r}: the value is not valid YAML") from error
 
 
 def _scalar(text: str) -> Any:

@@ -7,16 +7,17 @@ from typing import Any
 import lightning
 import torch
 import yaml
-from lightning.pytorch.callbacks import Callback, EarlyStopping, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor
 
 from transxv2s.errors import ConfigError
 from transxv2s.nets import create, load_trunk
 from transxv2s.taxonomy import ISIC2019
-from transxv2s.training.callbacks import Stopwatch, resume_points
+from transxv2s.training.callbacks import LastingEarlyStopping, ResumePoint, Stopwatch
 from transxv2s.training.data import LesionData
 from transxv2s.training.publish import Protocol, publish
+from transxv2s.training.quiet import quiet
 from transxv2s.training.recipe import Recipe
 from transxv2s.training.task import LesionTask
 
@@ -28,8 +29,8 @@ SCORE = "validation/balanced_accuracy"
 def train(recipe: Recipe, run_dir: Path, resume: bool = False) -> Path:
     """Trains a network and writes its checkpoint directory.
 
-    The run folder holds `recipe.yaml`, `metrics.csv`, Lightning's own files to resume from (`last.ckpt`,
-    `best.ckpt`) and, at the end, `checkpoint/`.
+    The run folder holds `recipe.yaml`, `metrics/version_N/metrics.csv` (a new N for each resumption),
+    Lightning's own files to resume from (`last.ckpt`, `best.ckpt`) and, at the end, `checkpoint/`.
 
     Args:
         recipe: What to train.
@@ -48,16 +49,18 @@ def train(recipe: Recipe, run_dir: Path, resume: bool = False) -> Path:
     data = LesionData(recipe)
     stopwatch = Stopwatch()
     task = build_task(recipe, data, stopwatch)
-    trainer = _trainer(recipe, run_dir, stopwatch)
     last = run_dir / LAST
-    trainer.fit(task, data, ckpt_path=str(last) if resume and last.exists() else None)
-    logits = {subset: _logits(trainer, task, data, subset, run_dir) for subset in ("validation", "test")}
+    with quiet():
+        trainer = _trainer(recipe, run_dir, stopwatch)
+        trainer.fit(task, data, ckpt_path=str(last) if resume and last.exists() else None)
+        seconds = stopwatch.seconds  # before the watch goes back to that of the best epoch
+        logits = {subset: _logits(trainer, task, data, subset, run_dir) for subset in ("validation", "test")}
     protocol = Protocol(
         recipe=recipe.model_dump(mode="json"),
         split_digest=data.split.digest,
         images={subset: len(records) for subset, records in data.records.items()},
         epochs=trainer.current_epoch,
-        training_minutes=round(stopwatch.seconds / 60, 1),
+        training_minutes=round(seconds / 60, 1),
         machine=f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}",
     )
     return publish(task.network, data, logits, protocol, run_dir / "checkpoint")
@@ -98,16 +101,16 @@ def _trainer(recipe: Recipe, run_dir: Path, stopwatch: Stopwatch) -> lightning.T
     callbacks: list[Callback] = [
         stopwatch,
         ModelCheckpoint(run_dir, "best", monitor=SCORE, mode="max", enable_version_counter=False),
-        *resume_points(run_dir, recipe.checkpoint_minutes),
+        ResumePoint(run_dir / LAST, recipe.checkpoint_minutes),
         LearningRateMonitor("step"),
     ]
     if recipe.early_stopping:
-        callbacks.append(EarlyStopping(SCORE, mode="max", patience=recipe.early_stopping, check_finite=True))
+        callbacks.append(LastingEarlyStopping(SCORE, mode="max", patience=recipe.early_stopping))
     return lightning.Trainer(
         max_epochs=-1 if recipe.minutes else recipe.epochs,
         precision=recipe.precision,
         callbacks=callbacks,
-        logger=CSVLogger(run_dir, name="", version=""),
+        logger=CSVLogger(run_dir, name="metrics"),
         num_sanity_val_steps=0,
         log_every_n_steps=10,
         enable_model_summary=False,

@@ -89,8 +89,15 @@ class LesionTask(lightning.LightningModule):
             return min(1.0, self.stopwatch.seconds / 60 / self.recipe.minutes)
         return self.global_step / self.trainer.estimated_stepping_batches
 
+    def on_train_start(self) -> None:
+        """A run that is resumed after its time trains no more."""
+        self._stop_in_time()
+
     def on_train_batch_end(self, *_: Any) -> None:
         """Ends the run when its time is up; Lightning then validates once more."""
+        self._stop_in_time()
+
+    def _stop_in_time(self) -> None:
         if self.recipe.minutes and self.progress() >= 1:
             self.trainer.should_stop = True
 
