@@ -28,13 +28,6 @@ class KilledError(Exception):
     """Stands for a kill: nothing of ours may catch it."""
 
 
-@pytest.fixture(scope="session")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    write_data(folder)
-    return folder
-
-
 def train(
     monkeypatch: pytest.MonkeyPatch,
     wanted: Recipe,

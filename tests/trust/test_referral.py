@@ -1,9 +1,10 @@
 """Every rule of referral alone, together, and the plain answer."""
 
+import numpy as np
 import pytest
 
 from transxv2s.taxonomy import ISIC2019
-from transxv2s.trust.referral import Referral, decide
+from transxv2s.trust.referral import Referral, decide, suspicion, suspicion_limit
 
 MEL, NV, BCC, AK, BKL, DF, VASC, SCC = range(8)
 
@@ -75,3 +76,31 @@ def test_reasons_add_up() -> None:
     decision, reasons = judge(probabilities(MEL=0.4, NV=0.3), [MEL, NV], ("the image is blurred",))
     assert decision == "expert_review"
     assert [reason.split()[0] for reason in reasons] == ["looks", "could", "confidence", "the"]
+
+
+def test_suspicion_adds_what_may_be_malignant_or_precancerous() -> None:
+    values = [0.1, 0.3, 0.05, 0.02, 0.2, 0.2, 0.1, 0.03]
+    assert float(suspicion(values, ISIC2019)) == pytest.approx(0.1 + 0.05 + 0.02 + 0.03)
+
+
+def test_a_suspicion_at_the_limit_needs_an_expert_and_below_it_not() -> None:
+    values = probabilities(NV=0.75, MEL=0.125, BCC=0, AK=0, SCC=0)
+    assert decide(values, [NV], (), ISIC2019, Referral(min_confidence=0, max_suspicion=0.13))[0] == "answer"
+    decision, reasons = decide(values, [NV], (), ISIC2019, Referral(min_confidence=0, max_suspicion=0.125))
+    assert decision == "expert_review"
+    assert reasons == ["the probability of a malignant or precancerous lesion is 12 %"]
+
+
+@pytest.mark.parametrize("sensitivity", [0.5, 0.9, 0.95, 1.0])
+def test_the_limit_refers_the_stated_share_and_no_higher_one_does(sensitivity: float) -> None:
+    generator = np.random.default_rng(0)
+    values = generator.dirichlet(np.ones(8), 200)
+    labels = generator.integers(0, 8, 200)
+    limit = suspicion_limit(values, labels, ISIC2019, sensitivity)
+    ill = suspicion(values, ISIC2019)[np.isin(labels, [MEL, BCC, AK, SCC])]
+    assert (ill >= limit).mean() >= sensitivity
+    assert (ill > limit).mean() < sensitivity
+
+
+def test_everything_is_referred_where_nothing_can_tell_the_limit() -> None:
+    assert suspicion_limit([[1 / 8] * 8], [NV], ISIC2019, 0.95) == 0

@@ -63,7 +63,12 @@ class ResumePoint(Checkpoint):
         self._last_save = time.monotonic()
 
     def on_train_batch_end(
-        self, trainer: lightning.Trainer, task: lightning.LightningModule, *_: Any, **__: Any
+        self,
+        trainer: lightning.Trainer,
+        task: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
     ) -> None:
         """Saves if it is time."""
         due = time.monotonic() - self._last_save >= self._interval

@@ -107,7 +107,7 @@ class LesionData(lightning.LightningDataModule):
         """
         if self.trainer is None:
             return {}
-        epochs = self.trainer.fit_loop.epoch_progress.current
+        epochs: Any = self.trainer.fit_loop.epoch_progress.current
         batches = self.trainer.fit_loop.epoch_loop.batch_progress.current
         seen = batches.ready * self.recipe.batch_size if epochs.started > epochs.processed else 0
         return {"epoch": epochs.processed, "seen": seen}

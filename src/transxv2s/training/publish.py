@@ -12,11 +12,18 @@ from transxv2s.checkpoint import CheckpointConfig, write_checkpoint
 from transxv2s.scoring import report
 from transxv2s.taxonomy import ISIC2019
 from transxv2s.training.data import LesionData
-from transxv2s.trust.calibration import Calibration, conformal_threshold, fit_temperature, softmax
-from transxv2s.trust.referral import Referral
+from transxv2s.trust.calibration import (
+    Calibration,
+    conformal_threshold,
+    fit_temperature,
+    prediction_set,
+    softmax,
+)
+from transxv2s.trust.referral import Referral, decide, suspicion_limit
 
 COVERAGE = 0.9  # of the prediction sets
 MIN_CONFIDENCE = 0.5  # an answer must be more likely than all other classes together
+SENSITIVITY = 0.95  # share of the lesions needing an expert that the limit on suspicion refers on validation
 
 
 class Protocol(BaseModel):
@@ -50,6 +57,35 @@ def calibrate(logits: NDArray[np.float64], labels: NDArray[np.int64], fitted_on:
     )
 
 
+def trust_scores(
+    probabilities: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    calibration: Calibration,
+    referral: Referral,
+) -> dict[str, float | None]:
+    """How prediction sets and referral do, as shares; None where there is no such image.
+
+    `coverage` of the sets and their mean `set_size`; the share `referred` of the lesions that need an expert
+    and of the others; `accuracy_of_answers` given without an expert. Notes on image quality are left out.
+    """
+    sets = [prediction_set(row, calibration.set_threshold) for row in probabilities]
+    rows = zip(probabilities.tolist(), sets, strict=True)
+    referred = np.array([decide(row, s, (), ISIC2019, referral)[0] == "expert_review" for row, s in rows])
+    needs_expert = np.array([c.needs_expert for c in ISIC2019.classes])[labels]
+    right = np.array([s[0] == label for s, label in zip(sets, labels, strict=True)])
+    return {
+        "coverage": _share(np.array([label in s for s, label in zip(sets, labels, strict=True)])),
+        "set_size": float(np.mean([len(s) for s in sets])),
+        "referred_needing_expert": _share(referred[needs_expert]),
+        "referred_benign": _share(referred[~needs_expert]),
+        "accuracy_of_answers": _share(right[~referred]),
+    }
+
+
+def _share(hits: NDArray[np.bool_]) -> float | None:
+    return float(hits.mean()) if hits.size else None
+
+
 def publish(
     network: nn.Module, data: LesionData, logits: dict[str, Tensor], protocol: Protocol, directory: Path
 ) -> Path:
@@ -65,19 +101,24 @@ def publish(
     split = f"{data.recipe.data.split.stem} (digest {data.split.digest})"
     validation = _labelled(data, logits, "validation")
     calibration = calibrate(*validation, f"validation part of {split}, {len(validation[1])} images")
+    calibrated = softmax(validation[0], calibration.temperature)
+    limit = suspicion_limit(calibrated, validation[1], ISIC2019, SENSITIVITY)
+    referral = Referral(min_confidence=MIN_CONFIDENCE, max_suspicion=limit)
     metrics: dict[str, Any] = {}
     for subset in ("validation", "test"):
         scores, labels = _labelled(data, logits, subset)
         lesions = [data.split.lesion[record.id] for record in data.records[subset]]
         probabilities = softmax(scores, calibration.temperature)
-        metrics[subset] = report(probabilities, labels, lesions, ISIC2019) | {
-            "split": f"{subset} part of {split}"
+        metrics[subset] = {
+            **report(probabilities, labels, lesions, ISIC2019),
+            "trust": trust_scores(probabilities, labels, calibration, referral),
+            "split": f"{subset} part of {split}",
         }
     config = CheckpointConfig(
         variant=data.recipe.network.variant,
         preprocessing=data.recipe.preprocessing,
         calibration=calibration,
-        referral=Referral(min_confidence=MIN_CONFIDENCE),
+        referral=referral,
         training=protocol.model_dump(mode="json"),
         metrics=metrics,
     )

@@ -1,8 +1,11 @@
 """When the system answers, and when it hands the image to an expert, with reasons in plain words."""
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from transxv2s.taxonomy import Taxonomy
@@ -16,11 +19,44 @@ class Referral(BaseModel):
     Attributes:
         min_confidence: Calibrated probability of the predicted class, in [0, 1], below which the system does
             not answer alone.
+        max_suspicion: Sum of the probabilities of all classes that need an expert, in [0, 1], from which the
+            system does not answer alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_confidence: float = Field(ge=0, le=1)
+    max_suspicion: float = Field(default=1.0, ge=0, le=1)
+
+
+def suspicion(probabilities: ArrayLike, taxonomy: Taxonomy) -> NDArray[np.float64]:
+    """Probability (…) that a lesion is of a class that needs an expert, from probabilities (…, K)."""
+    needs_expert = [c.needs_expert for c in taxonomy.classes]
+    return np.asarray(np.asarray(probabilities, dtype=np.float64)[..., needs_expert].sum(axis=-1))
+
+
+def suspicion_limit(
+    probabilities: ArrayLike, labels: ArrayLike, taxonomy: Taxonomy, sensitivity: float
+) -> float:
+    """The highest `max_suspicion` that refers at least this share of the lesions that need an expert.
+
+    Args:
+        probabilities: Calibrated, shape (N, K), of images not used for training.
+        labels: Class indices, shape (N,).
+        taxonomy: The classes and which of them need an expert.
+        sensitivity: In (0, 1].
+
+    Returns:
+        In [0, 1]; 0, which refers everything, where no image is of a class that needs an expert.
+    """
+    needs_expert = np.array([c.needs_expert for c in taxonomy.classes])[np.asarray(labels)]
+    values = np.sort(suspicion(probabilities, taxonomy)[needs_expert])
+    if values.size == 0:
+        return 0.0
+    missed = math.floor(
+        round((1 - sensitivity) * values.size, 9)
+    )  # rounded: 0.05 · 200 is 10.000000000000009
+    return float(values[min(missed, values.size - 1)])
 
 
 def decide(
@@ -49,6 +85,11 @@ def decide(
         reasons.append(f"looks most like {predicted.name}, which always needs an expert")
     if len(possible) > 1 and any(c.needs_expert for c in possible):
         reasons.append(f"could be {_one_of([c.name for c in possible])}")
+    if (
+        referral is not None
+        and (chance := float(suspicion(probabilities, taxonomy))) >= referral.max_suspicion
+    ):
+        reasons.append(f"the probability of a malignant or precancerous lesion is {100 * chance:.0f} %")
     if referral is not None and probabilities[prediction_set[0]] < referral.min_confidence:
         reasons.append(f"confidence is below the {100 * referral.min_confidence:g} % that an answer needs")
     reasons.extend(quality_notes)
