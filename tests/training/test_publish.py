@@ -12,8 +12,8 @@ from torch import nn
 from transxv2s.checkpoint import CheckpointConfig
 from transxv2s.training import publish as publishing
 from transxv2s.training.data import LesionData
-from transxv2s.training.publish import Protocol, calibrate, publish
-from transxv2s.trust import conformal_threshold, fit_temperature
+from transxv2s.training.publish import Protocol, calibrate, publish, trust_scores
+from transxv2s.trust import Calibration, Referral, conformal_threshold, fit_temperature
 from transxv2s.trust.calibration import softmax
 
 from .tiny import recipe
@@ -61,3 +61,21 @@ def test_what_is_published(data: Path, tmp_path: Path, written: list[CheckpointC
         assert scores["balanced_accuracy"]["value"] == pytest.approx(truth)
         assert (scores["images"], scores["lesions"]) == (8, 8)
         assert scores["split"] == f"{subset} part of split (digest {module.split.digest})"
+
+
+def test_trust_scores_count_what_is_referred_and_what_is_answered() -> None:
+    """Two melanomas, of which one is taken for a nevus, and two nevi; columns as in ISIC 2019."""
+    seen_melanoma = [0.90, 0.10, 0, 0, 0, 0, 0, 0]
+    missed_melanoma = [0.02, 0.98, 0, 0, 0, 0, 0, 0]
+    suspicious_nevus = [0.30, 0.70, 0, 0, 0, 0, 0, 0]
+    clear_nevus = [0.01, 0.59, 0, 0, 0.40, 0, 0, 0]
+    rows = np.array([seen_melanoma, missed_melanoma, suspicious_nevus, clear_nevus])
+    calibration = Calibration(temperature=1, coverage=0.9, set_threshold=0.35, fitted_on="")
+    referral = Referral(min_confidence=0.5, max_suspicion=0.2)
+    assert trust_scores(rows, np.array([0, 0, 1, 1]), calibration, referral) == {
+        "coverage": 3 / 4,
+        "set_size": 5 / 4,
+        "referred_needing_expert": 1 / 2,
+        "referred_benign": 1 / 2,
+        "accuracy_of_answers": 1 / 2,
+    }

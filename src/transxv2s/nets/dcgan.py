@@ -147,6 +147,7 @@ class DCGAN(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map X (B, C, H, W) to the enhanced map and to what was added to X, both (B, C, H, W)."""
         grid = (x.shape[2], x.shape[3])
-        nodes = self.collector(F.layer_norm(to_tokens(x), x.shape[1:2]), grid)
+        normal = F.layer_norm(to_tokens(x), x.shape[1:2]).to(x.dtype)  # autocast would leave it in float32
+        nodes = self.collector(normal, grid)
         context = to_map(self.distributor(self.graph(nodes), grid), grid)
         return x + context, context

@@ -17,7 +17,7 @@ def parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]
     options = recipe.optimizer
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
-        groups.setdefault((".dcgan." in f".{name}", parameter.ndim > 1), []).append(parameter)
+        groups.setdefault((name.startswith("xceptmod.dcgan."), parameter.ndim > 1), []).append(parameter)
     return [
         {
             "params": parameters,
