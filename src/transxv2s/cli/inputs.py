@@ -12,15 +12,24 @@ def find_images(arguments: Sequence[str]) -> list[Path]:
     """Image files that files, folders and patterns mean, each once, in the order of the arguments.
 
     A named file is taken whatever its suffix. Folders, searched at any depth, and patterns (`*`, `?`, `[…]`,
-    and `**` for any depth) give the files with a suffix of an image, sorted and without hidden ones.
+    and `**` for any depth) give the files with a suffix of an image, sorted and without hidden ones. An
+    argument that means no image stays in its place as a path, to be listed with its reason like any bad file.
 
     Raises:
-        DataError: An argument means no image.
+        DataError: No argument means an image.
     """
     found: dict[Path, Path] = {}
+    failures: list[DataError] = []
     for argument in arguments:
-        for file in _meant(argument):
+        try:
+            files = _meant(argument)
+        except DataError as error:
+            failures.append(error)
+            files = [Path(argument)]
+        for file in files:
             found.setdefault(file.resolve(), file)
+    if len(failures) == len(arguments):
+        raise failures[0]
     return list(found.values())
 
 

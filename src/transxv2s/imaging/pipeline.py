@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -16,7 +17,6 @@ from transxv2s.imaging.hair import HairRemoval, remove_hair
 
 Rgb = NDArray[np.uint8]
 
-ALGORITHM_VERSION = 1  # raised whenever the same parameters would give other pixels
 LARGEST_SHORT_SIDE = 192  # larger images are shrunk first: hair is then as wide as in the images trained on
 MEAN = STD = 0.5
 
@@ -47,6 +47,7 @@ class Preprocessing(BaseModel):
         crop_fraction: Central fraction of each side that is kept, in (0, 1].
         colour: GWSD; None leaves colours as they are.
         size: Side of the square in pixels.
+        version: Of the algorithms; raised whenever the same parameters would give other pixels.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,6 +57,7 @@ class Preprocessing(BaseModel):
     crop_fraction: float = Field(default=1.0, gt=0, le=1)
     colour: GWSD | None = GWSD()
     size: int = Field(default=128, ge=64)
+    version: Literal[1] = 1
 
     def apply(self, rgb: Rgb) -> Rgb:
         """RGB uint8 (H, W, 3) of any size to uint8 (size, size, 3)."""
@@ -70,9 +72,9 @@ class Preprocessing(BaseModel):
         return resize(rgb, self.size, self.size)
 
     def digest(self) -> str:
-        """First 12 hex digits of the sha256 of parameters and algorithm version."""
-        content = {"version": ALGORITHM_VERSION, **self.model_dump(mode="json")}
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+        """First 12 hex digits of the sha256 of all parameters."""
+        content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def to_tensor(square: Rgb) -> Tensor:
