@@ -1,5 +1,6 @@
 """Lightning's data module over prepared images: ISIC 2019, a split file and a store."""
 
+import logging
 from typing import Any
 
 import lightning
@@ -8,12 +9,14 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from transxv2s.datasets import ham10000, isic2019, splits, store
-from transxv2s.datasets.records import Record, with_larger_files
+from transxv2s.datasets.records import Record, examples, with_larger_files
 from transxv2s.training import augment
 from transxv2s.training.recipe import Recipe
 from transxv2s.training.sampling import EpochSampler, image_weights
 
 EVALUATION_BATCH = 64
+
+log = logging.getLogger(__name__)
 
 
 class PreparedImages(Dataset[tuple[Tensor, int]]):
@@ -56,7 +59,10 @@ class LesionData(lightning.LightningDataModule):
 
     def _read(self) -> list[Record]:
         data = self.recipe.data
-        records = list(isic2019.read(data.isic2019).records)
+        reading = isic2019.read(data.isic2019)
+        if reading.missing:
+            log.warning("%d images have no file, such as %s", len(reading.missing), examples(reading.missing))
+        records = list(reading.records)
         if not data.split.exists():
             splits.make(records, data.split)
         return with_larger_files(records, ham10000.files(data.ham10000) if data.ham10000 else {})
