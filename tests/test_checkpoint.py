@@ -198,7 +198,7 @@ def test_weights_that_are_not_finite_are_not_written(tmp_path: Path, value: floa
     network = nn.Linear(2, 2)
     nn.init.constant_(network.weight, value)
     with pytest.raises(CheckpointError, match=r"weight is not finite"):
-        write_checkpoint(tmp_path / "diverged", network, build_config(), half)
+        write_checkpoint(tmp_path / "diverged", network, build_config(), half=half)
     assert not list(tmp_path.iterdir())
 
 

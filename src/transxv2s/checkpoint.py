@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 import torch
 from huggingface_hub import split_torch_state_dict_into_shards
@@ -33,7 +33,8 @@ FORMAT_VERSION: Final = 1
 CONFIG_FILE = "config.json"
 INDEX_FILE = "model.safetensors.index.json"
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-OWN_FILES = (CONFIG_FILE, INDEX_FILE, "model*.safetensors")
+SEEN_IMAGES_FILE = "seen_images.npz"
+OWN_FILES = (CONFIG_FILE, INDEX_FILE, "model*.safetensors", SEEN_IMAGES_FILE)
 
 WeightFile = Annotated[str, Field(pattern=r"^model(-\d{5}-of-\d{5})?\.safetensors$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -61,6 +62,8 @@ class CheckpointConfig(BaseModel):
         training: Protocol: recipe, seed, digests of data and split, machine, duration.
         metrics: Metrics with the split they were taken on.
         weights: Weight file → sha256; filled in by `write_checkpoint`.
+        seen_images: The sha256 of seen_images.npz, which tells what the network was trained and validated
+            on; None where that is not told. Filled in by `write_checkpoint`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,6 +79,7 @@ class CheckpointConfig(BaseModel):
     training: dict[str, JsonValue] = Field(default_factory=dict)
     metrics: dict[str, JsonValue] = Field(default_factory=dict)
     weights: dict[WeightFile, Sha256] = Field(default_factory=dict)
+    seen_images: Sha256 | None = None
 
     @model_validator(mode="after")
     def _classes_are_the_taxonomy(self) -> Self:
@@ -92,19 +96,23 @@ class Checkpoint:
         config: Its config.json.
         model: The network with its weights, float32, in evaluation mode, on the CPU.
         digest: First 12 hexadecimal digits of the sha256 of config.json, which holds the weights' own.
+        directory: Where it was read from; None for one that was put together in memory.
     """
 
     config: CheckpointConfig
     model: nn.Module
     digest: str
+    directory: Path | None = None
 
 
 def write_checkpoint(
     directory: str | Path,
     model: nn.Module,
     config: CheckpointConfig,
+    *,
     half: bool = False,
     max_shard_size: str = "48MB",
+    seen_images: bytes | None = None,
 ) -> str:
     """Write a checkpoint beside its place and move it there whole.
 
@@ -116,6 +124,7 @@ def write_checkpoint(
         config: Its `weights` are filled in here.
         half: Store floating parameters as float16; buffers (batch-norm statistics, indices) keep their type.
         max_shard_size: Largest weight file, such as "48MB".
+        seen_images: Content of seen_images.npz, see `datasets.provenance`.
 
     Returns:
         The digest of the checkpoint.
@@ -130,7 +139,13 @@ def write_checkpoint(
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as workspace:
-            digest = _write_files(Path(workspace) / "new", target, state, config, max_shard_size)
+            folder = Path(workspace) / "new"
+            _take_over_other_files(target, folder)
+            facts: dict[str, Any] = {"weights": _write_weights(folder, state, max_shard_size)}
+            if seen_images is not None:
+                (folder / SEEN_IMAGES_FILE).write_bytes(seen_images)
+                facts["seen_images"] = hashlib.sha256(seen_images).hexdigest()
+            digest = _write_config(folder, config.model_copy(update=facts))
             _swap(Path(workspace) / "new", target, Path(workspace) / "old")
     except OSError as error:
         raise CheckpointError(f"{target} cannot be written ({error}); name another directory.") from error
@@ -148,7 +163,20 @@ def read_checkpoint(directory: str | Path) -> Checkpoint:
     config = _parse_config(folder / CONFIG_FILE, raw)
     model = _build(config.variant)
     _load_weights(model, folder, config.weights)
-    return Checkpoint(config, model.eval(), hashlib.sha256(raw).hexdigest()[:12])
+    return Checkpoint(config, model.eval(), hashlib.sha256(raw).hexdigest()[:12], folder)
+
+
+def read_seen_images(directory: str | Path, config: CheckpointConfig) -> bytes | None:
+    """Content of the checkpoint's seen_images.npz; None where it has none.
+
+    Raises:
+        CheckpointError: It is missing or damaged.
+    """
+    if config.seen_images is None:
+        return None
+    content = _read_bytes(Path(directory), SEEN_IMAGES_FILE)
+    _check_digest(Path(directory) / SEEN_IMAGES_FILE, content, config.seen_images)
+    return content
 
 
 def _stored_state(model: nn.Module, half: bool) -> dict[str, Tensor]:
@@ -164,10 +192,8 @@ def _stored_state(model: nn.Module, half: bool) -> dict[str, Tensor]:
     return state
 
 
-def _write_files(
-    folder: Path, previous: Path, state: dict[str, Tensor], config: CheckpointConfig, max_shard_size: str
-) -> str:
-    _take_over_other_files(previous, folder)
+def _write_weights(folder: Path, state: dict[str, Tensor], max_shard_size: str) -> dict[str, str]:
+    """One file or shards with an index; gives the sha256 of each."""
     split = split_torch_state_dict_into_shards(state, max_shard_size=max_shard_size)
     weights = {}
     for name, keys in split.filename_to_tensors.items():
@@ -177,7 +203,12 @@ def _write_files(
     if split.is_sharded:
         index = {"metadata": split.metadata, "weight_map": split.tensor_to_filename}
         (folder / INDEX_FILE).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
-    raw = (config.model_copy(update={"weights": weights}).model_dump_json(indent=2) + "\n").encode()
+    return weights
+
+
+def _write_config(folder: Path, config: CheckpointConfig) -> str:
+    """Last, as it holds the sha256 of all other files; gives its own digest."""
+    raw = (config.model_dump_json(indent=2) + "\n").encode()
     (folder / CONFIG_FILE).write_bytes(raw)
     return hashlib.sha256(raw).hexdigest()[:12]
 
@@ -277,12 +308,16 @@ def _load_weights(model: nn.Module, folder: Path, weights: dict[str, str]) -> No
 def _read_tensors(folder: Path, name: str, sha256: str) -> Iterator[tuple[str, Tensor]]:
     """Tensors of one file. The bytes that were hashed are those that are parsed, not read again."""
     data = _read_bytes(folder, name)
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise CheckpointError(f"{folder / name} is damaged (its sha256 differs); copy or download it again.")
+    _check_digest(folder / name, data, sha256)
     try:
         yield from load_safetensors(data).items()
     except SafetensorError as error:
         raise CheckpointError(f"{folder / name} is not safetensors ({error}); write it again.") from error
+
+
+def _check_digest(path: Path, content: bytes, sha256: str) -> None:
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise CheckpointError(f"{path} is damaged (its sha256 differs); copy or download it again.")
 
 
 def _check_tensor(file: Path, key: str, stored: Tensor, expected: Tensor | None) -> None:

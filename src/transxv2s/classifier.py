@@ -12,7 +12,14 @@ import torch
 from huggingface_hub import snapshot_download
 from numpy.typing import NDArray
 
-from transxv2s.checkpoint import Checkpoint, CheckpointConfig, read_checkpoint
+from transxv2s.checkpoint import (
+    OWN_FILES,
+    Checkpoint,
+    CheckpointConfig,
+    read_checkpoint,
+    read_seen_images,
+)
+from transxv2s.datasets.provenance import SeenImages
 from transxv2s.errors import CheckpointError, InputError
 from transxv2s.finding import Finding
 from transxv2s.imaging.decode import decode
@@ -28,7 +35,7 @@ AnySource = TypeVar("AnySource", bound=Source)
 BATCH = 16  # images decoded and held at once by `classify`
 CHECKPOINT_VARIABLE = "TRANSXV2S_CHECKPOINT"
 SHIPPED_CHECKPOINT = Path(__file__).resolve().parents[2] / "checkpoints" / "transxv2s_net"
-HUB_FILES = ["config.json", "model*.safetensors", "model.safetensors.index.json"]
+HUB_FILES = list(OWN_FILES)
 UNCALIBRATED = "the checkpoint is not calibrated, so its probabilities say little about how sure it is"
 
 
@@ -101,6 +108,16 @@ class Classifier:
     def digest(self) -> str:
         """Digest of the checkpoint."""
         return self._checkpoint.digest
+
+    def seen_images(self) -> SeenImages | None:
+        """The images that the network was trained and validated on; None where the checkpoint does not tell.
+
+        Raises:
+            CheckpointError: The list is missing or damaged.
+        """
+        directory = self._checkpoint.directory
+        content = directory and read_seen_images(directory, self.config)
+        return SeenImages.from_bytes(content) if content else None
 
     @property
     def taxonomy(self) -> Taxonomy:

@@ -34,6 +34,10 @@ class DataError(TransXV2SError):
     """A data set is missing, incomplete or contradicts itself."""
 
 
+class LeakageError(DataError):
+    """A split puts images of one lesion, or copies of one picture, on both sides."""
+
+
 class InputError(TransXV2SError, ValueError):
     """A tensor or array has a shape, type or range that the called function does not take."""
 

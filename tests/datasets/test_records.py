@@ -1,53 +1,10 @@
-"""What all readers share: tables, image folders, messages."""
+"""What readers say of what they found."""
 
 from pathlib import Path
 
 import pytest
 
-from transxv2s.datasets.records import Record, examples, image_files, rows, with_larger_files
-from transxv2s.errors import DataError
-
-
-@pytest.mark.parametrize("newline", ["\n", "\r\n"])
-@pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_line_ends_byte_order_mark_and_extra_columns_do_not_matter(
-    tmp_path: Path, newline: str, mark: str
-) -> None:
-    table = tmp_path / "table.csv"
-    table.write_text(
-        mark + "".join(f"{line}{newline}" for line in ("image,extra,lesion_id", "a,1,x", "b,2,")), newline=""
-    )
-    found = [(row["image"], row["lesion_id"]) for row in rows(table, ("lesion_id", "image"))]
-    assert found == [("a", "x"), ("b", "")]
-
-
-def test_a_missing_column_is_named(tmp_path: Path) -> None:
-    (tmp_path / "table.csv").write_text("image,age\n")
-    with pytest.raises(DataError, match=r"table\.csv has no column dx, lesion_id"):
-        list(rows(tmp_path / "table.csv", ("image", "lesion_id", "dx")))
-
-
-def test_an_empty_table_lacks_its_columns(tmp_path: Path) -> None:
-    (tmp_path / "table.csv").touch()
-    with pytest.raises(DataError, match="no column image"):
-        list(rows(tmp_path / "table.csv", ("image",)))
-
-
-def test_a_missing_table_or_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"none\.csv is missing"):
-        list(rows(tmp_path / "none.csv", ()))
-    with pytest.raises(DataError, match="nowhere is missing"):
-        image_files(tmp_path / "nowhere")
-
-
-def test_image_files_are_found_by_id_and_others_left_out(tmp_path: Path) -> None:
-    for name in ("a.jpg", "b.JPG", "c.png", "licence.txt", "d.csv"):
-        (tmp_path / name).touch()
-    assert image_files(tmp_path) == {
-        "a": tmp_path / "a.jpg",
-        "b": tmp_path / "b.JPG",
-        "c": tmp_path / "c.png",
-    }
+from transxv2s.datasets.records import Record, counted, examples, notes, with_larger_files
 
 
 def test_larger_files_replace_only_the_path_of_the_same_image() -> None:
@@ -59,3 +16,20 @@ def test_larger_files_replace_only_the_path_of_the_same_image() -> None:
 def test_a_message_shows_three_names() -> None:
     assert examples(["a", "b", "c"]) == "a, b, c"
     assert examples("abcd") == "a, b, c, …"
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ([], ""),
+        (["a"], "1 row is odd, for example a"),
+        (["a", "b"], "2 rows are odd, for example a, b"),
+        (map(str, range(1500)), "1,500 rows are odd, for example 0, 1, 2, …"),
+    ],
+)
+def test_counts_and_examples(names: list[str], said: str) -> None:
+    assert counted(names, "row is odd", "rows are odd") == said
+
+
+def test_notes_that_say_nothing_are_none() -> None:
+    assert notes("", "something", "") == ("something",)

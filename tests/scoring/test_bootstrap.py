@@ -6,7 +6,7 @@ import pytest
 from predictions import FEW, MANY, Predictions
 
 from transxv2s.errors import InputError
-from transxv2s.scoring import Scores, lesion_bootstrap, paired_difference, report, score
+from transxv2s.scoring import Interval, Intervals, Scores, lesion_bootstrap, paired_difference, report, score
 from transxv2s.scoring.bootstrap import METRICS
 from transxv2s.taxonomy import ISIC2019
 
@@ -23,6 +23,11 @@ def resampled(data: Predictions, draws: int, seed: int) -> list[Scores]:
     return results
 
 
+def flat(intervals: Intervals) -> list[Interval]:
+    headline = [intervals[name] for name in METRICS]  # type: ignore[literal-required]
+    return [*headline, *intervals["recall"], *intervals["auc"]]
+
+
 @pytest.mark.parametrize("level", [0.5, 0.95])
 def test_weights_equal_repeated_rows(level: float) -> None:
     draws = resampled(FEW, draws=150, seed=3)
@@ -33,6 +38,13 @@ def test_weights_equal_repeated_rows(level: float) -> None:
         drawn = [d[name] for d in draws if d[name] is not None]  # type: ignore[literal-required]
         low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
         assert result[name] == pytest.approx({"value": whole[name], "low": low, "high": high})  # type: ignore[literal-required]
+    for c, code in enumerate(ISIC2019.codes):
+        for of_class, name in ((result["recall"][c], "recall"), (result["auc"][c], "auc")):
+            scores = [d["per_class"][code][name] for d in draws]  # type: ignore[literal-required]
+            kept = [s for s in scores if s is not None]
+            low, high = np.quantile(kept, [(1 - level) / 2, (1 + level) / 2]) if kept else (None, None)
+            value = whole["per_class"][code][name]  # type: ignore[literal-required]
+            assert of_class == pytest.approx({"value": value, "low": low, "high": high})
 
 
 def test_every_image_its_own_lesion_gives_the_binomial_deviation() -> None:
@@ -51,11 +63,11 @@ def test_copies_of_an_image_do_not_narrow_the_interval() -> None:
         np.tile(FEW.probabilities, (4, 1)), np.tile(FEW.labels, 4), FEW.lesions * 4, draws=300
     )
     for name in METRICS:
-        assert four[name] == pytest.approx(once[name])
+        assert four[name] == pytest.approx(once[name])  # type: ignore[literal-required]
 
 
 def test_one_lesion_leaves_nothing_to_vary() -> None:
-    for interval in lesion_bootstrap(FEW.probabilities, FEW.labels, ["same"] * 40, draws=5).values():
+    for interval in flat(lesion_bootstrap(FEW.probabilities, FEW.labels, ["same"] * 40, draws=5)):
         assert interval["low"] == pytest.approx(interval["value"])
         assert interval["high"] == pytest.approx(interval["value"])
 
@@ -82,9 +94,14 @@ def test_paired_difference_equals_differences_of_repeated_rows() -> None:
 
 def test_a_model_does_not_differ_from_itself() -> None:
     result = paired_difference(MANY.probabilities, MANY.probabilities, MANY.labels, MANY.lesions, draws=50)
-    assert set(result) == set(METRICS)
-    for interval in result.values():
+    assert len(flat(result)) == len(METRICS) + 2 * 8
+    for interval in flat(result):
         assert interval == {"value": 0, "low": 0, "high": 0}
+
+
+def test_paired_models_need_the_same_classes() -> None:
+    with pytest.raises(InputError, match="8 classes, the other 7"):
+        paired_difference(np.eye(8), np.eye(8)[:, :7], np.arange(7).repeat(2)[:8], range(8))
 
 
 def test_one_class_alone_has_no_auc_interval() -> None:
@@ -97,7 +114,11 @@ def test_report_is_what_a_checkpoint_carries() -> None:
     result = report(MANY.probabilities, MANY.labels, MANY.lesions, ISIC2019, draws=100)
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     scores = score(MANY.probabilities, MANY.labels, ISIC2019)
-    assert result["per_class"] == scores["per_class"]
+    for name in ("per_class", "absent", "confusion", "macro_precision", "macro_average_precision", "brier"):
+        assert result[name] == scores[name]
+    for code, intervals in result["intervals"].items():
+        assert intervals["recall"]["value"] == pytest.approx(scores["per_class"][code]["recall"])
+        assert intervals["auc"]["value"] == pytest.approx(scores["per_class"][code]["auc"])
     assert (result["images"], result["lesions"]) == (600, len(set(MANY.lesions)))
     for name in METRICS:
         interval = result[name]  # type: ignore[literal-required]

@@ -10,6 +10,7 @@ from sklearn.metrics import balanced_accuracy_score
 from torch import nn
 
 from transxv2s.checkpoint import CheckpointConfig
+from transxv2s.datasets.provenance import SeenImages
 from transxv2s.training import publish as publishing
 from transxv2s.training.data import LesionData
 from transxv2s.training.publish import Protocol, calibrate, publish, trust_scores
@@ -24,8 +25,10 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[CheckpointConfig]:
     """Configs that reach the checkpoint writer, which has tests of its own."""
     configs: list[CheckpointConfig] = []
 
-    def write(directory: Path, model: nn.Module, config: CheckpointConfig, half: bool) -> None:
-        assert half
+    def write(directory: Path, model: nn.Module, config: CheckpointConfig, **options: Any) -> None:
+        assert options["half"]
+        seen = SeenImages.from_bytes(options["seen_images"])
+        assert len(seen.ids) == len(seen.lesions) == 40  # training and validation, not test
         configs.append(config)
 
     monkeypatch.setattr(publishing, "write_checkpoint", write)
@@ -47,7 +50,14 @@ def test_what_is_published(data: Path, tmp_path: Path, written: list[CheckpointC
     generator = torch.Generator().manual_seed(0)
     logits = {subset: torch.randn(8, 8, generator=generator) * 4 for subset in ("validation", "test")}
     protocol = Protocol(
-        recipe={}, split_digest="abc", images={"train": 32}, epochs=3, training_minutes=1.5, machine="x"
+        recipe={},
+        split_digest="abc",
+        images={"train": 32},
+        class_sizes={"MEL": 4},
+        leaky=False,
+        epochs=3,
+        training_minutes=1.5,
+        machine="x",
     )
     assert publish(nn.Linear(1, 1), module, logits, protocol, tmp_path / "c") == tmp_path / "c"
     (config,) = written

@@ -10,6 +10,9 @@ from typing import Annotated
 import typer
 
 from transxv2s import NOTICE, __version__
+from transxv2s.cli.audit import audit
+from transxv2s.cli.data import data
+from transxv2s.cli.evaluate import evaluate
 from transxv2s.cli.info import info
 from transxv2s.cli.predict import predict
 from transxv2s.cli.train import train
@@ -24,8 +27,9 @@ app = typer.Typer(
     rich_markup_mode="markdown",  # joins the lines of a docstring's paragraph
     pretty_exceptions_enable=False,
 )
-for command in (info, predict, train):
+for command in (info, predict, evaluate, audit, train):
     app.command()(command)
+app.add_typer(data, name="data")
 
 
 def _show_version(wanted: bool) -> None:

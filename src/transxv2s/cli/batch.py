@@ -1,20 +1,18 @@
 """Many images through one classifier, in batches; failures are set aside and Ctrl-C loses nothing."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from transxv2s.classifier import Classifier, Prepared, unique_ids
 from transxv2s.cli.inputs import readable
 from transxv2s.errors import ImageError
-from transxv2s.report import Card, Failure, Pictures, data_uri, thumbnail
+from transxv2s.progress import progress
+from transxv2s.reports.pictures import data_uri, thumbnail
+from transxv2s.reports.prediction import Card, Failure, Pictures
 
 Outcome: TypeAlias = Card | Failure
 
@@ -37,7 +35,7 @@ def examine(
     outcomes: list[Outcome] = []
     ids = unique_ids([readable(file) for file in files])
     sources = list(zip(files, ids, strict=True))
-    with _progress(len(files)) as advance, ThreadPoolExecutor() as pool:
+    with progress("Examining", len(files)) as advance, ThreadPoolExecutor() as pool:
         try:
             for start in range(0, len(sources), batch_size):
                 batch = sources[start : start + batch_size]
@@ -75,13 +73,3 @@ def _cards(
 
 def _pictures(image: Prepared) -> Pictures:
     return Pictures(data_uri(image.original), data_uri(image.seen))
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr, where that is a terminal; gives the function that moves it on."""
-    columns = TextColumn("Examining"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=total)
-        yield partial(bar.advance, task)

@@ -10,7 +10,6 @@ import textwrap
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from rich.table import Table
@@ -18,8 +17,8 @@ from rich.text import Text
 
 from transxv2s import NOTICE
 from transxv2s.cli.batch import Outcome
-from transxv2s.errors import DataError
-from transxv2s.report import Card, Failure, percent
+from transxv2s.reports.page import percent
+from transxv2s.reports.prediction import Card, Failure
 
 PLAIN_COLUMNS = ("file", "id", "predicted", "predicted_name", "decision", "model", "checkpoint")
 LIST_COLUMNS = ("prediction_set", "reasons", "quality")
@@ -51,21 +50,6 @@ def to_csv(cards: Sequence[Card], codes: Sequence[str]) -> str:
         lists = {name: "; ".join(values[name]) for name in LIST_COLUMNS}
         writer.writerow(plain | lists | values["probabilities"])
     return buffer.getvalue()
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file beside its place and moves it there, so that no half of it is ever found.
-
-    Raises:
-        DataError: It cannot be written.
-    """
-    target = path.resolve()
-    beside = target.with_name(f".{target.name}.part")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(target)
-    except OSError as error:
-        raise DataError(f"{path} cannot be written ({error.strerror}); name another place.") from error
 
 
 def to_table(outcomes: Sequence[Outcome]) -> Table:

@@ -5,11 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from transxv2s.errors import DataError
-
 if TYPE_CHECKING:
     from transxv2s.classifier import Classifier
-    from transxv2s.report import Card, Failure
+    from transxv2s.reports.prediction import Card, Failure
 
 SOME_FAILED = 1
 
@@ -47,16 +45,17 @@ def predict(
     from transxv2s.cli import outputs
     from transxv2s.cli.batch import examine
     from transxv2s.cli.inputs import find_images
-    from transxv2s.report import Card, Failure
+    from transxv2s.files import make_folders, write_whole
+    from transxv2s.reports.prediction import Card, Failure
 
     files = find_images(images)
-    _make_folders(*[folder for folder in (out, table and table.parent) if folder])
+    make_folders(*[folder for folder in (out, table and table.parent) if folder])
     classifier = _load(checkpoint, device)
     outcomes = examine(classifier, files, batch_size, keep_pictures=out is not None)
     cards = [outcome for outcome in outcomes if isinstance(outcome, Card)]
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
     if table:
-        outputs.write_whole(table, outputs.to_csv(cards, classifier.taxonomy.codes))
+        write_whole(table, outputs.to_csv(cards, classifier.taxonomy.codes))
     if out:
         _write_folder(out, classifier, cards, failures)
     if as_json:
@@ -74,26 +73,16 @@ def _load(checkpoint: Path | None, device: str) -> "Classifier":
     return Classifier.load(checkpoint or default_checkpoint(), device)
 
 
-def _make_folders(*folders: Path) -> None:
-    """Before the work, so that a folder that cannot be made costs nobody an hour."""
-    for folder in folders:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataError(f"{folder} cannot be made ({error.strerror}); name another folder.") from error
-
-
 def _write_folder(
     out: Path, classifier: "Classifier", cards: list["Card"], failures: list["Failure"]
 ) -> None:
     from datetime import datetime
 
     from transxv2s.cli import outputs
-    from transxv2s.report import render
+    from transxv2s.files import write_whole
+    from transxv2s.reports.prediction import render
 
     now = datetime.now().astimezone()
-    outputs.write_whole(out / "findings.json", outputs.to_json(cards, failures))
-    outputs.write_whole(out / "findings.csv", outputs.to_csv(cards, classifier.taxonomy.codes))
-    outputs.write_whole(
-        out / "report.html", render(cards, failures, classifier.config, classifier.digest, now)
-    )
+    write_whole(out / "findings.json", outputs.to_json(cards, failures))
+    write_whole(out / "findings.csv", outputs.to_csv(cards, classifier.taxonomy.codes))
+    write_whole(out / "report.html", render(cards, failures, classifier.config, classifier.digest, now))

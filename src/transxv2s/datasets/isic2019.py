@@ -1,15 +1,18 @@
-"""ISIC 2019 training set, as its publisher lays it out: ground truth, metadata and an image folder."""
+"""ISIC 2019, as its publisher lays it out: the training set, or the official test set with its class UNK."""
 
 from pathlib import Path
+from typing import Literal
 
-from transxv2s.datasets.records import Reading, Record, examples, image_files, rows
+from transxv2s.datasets.challenge import assemble, one_hot_labels
+from transxv2s.datasets.records import Reading
+from transxv2s.datasets.tables import UNPACK, Row, find_folder, image_files, known, read_table, unique_rows
 from transxv2s.errors import DataError
-from transxv2s.taxonomy import ISIC2019
+from transxv2s.taxonomy import ISIC2019, ISIC2019_UNK
 
-GROUND_TRUTH = "ISIC_2019_Training_GroundTruth.csv"
-METADATA = "ISIC_2019_Training_Metadata.csv"
-IMAGES = "ISIC_2019_Training_Input"
+Part = Literal["Training", "Test"]
+
 HAM_IDS = range(24306, 34321)  # ISIC_0024306 to ISIC_0034320 are HAM10000's
+TEST_SOURCE = "ISIC2019-test"  # its publisher does not tell the collections apart
 
 
 def source_of(image: str, lesion: str | None) -> str:
@@ -20,46 +23,65 @@ def source_of(image: str, lesion: str | None) -> str:
     return "HAM10000" if number.isdigit() and int(number) in HAM_IDS else "MSK"
 
 
-def labels(root: Path) -> dict[str, int]:
-    """Class position by image id, from the one-hot ground truth.
+def ground_truth(root: Path, part: Part) -> Path:
+    """Where the labels of a part are."""
+    return root / f"ISIC_2019_{part}_GroundTruth.csv"
+
+
+def metadata(root: Path, part: Part) -> dict[str, Row]:
+    """Rows of metadata by image id; nothing where the file is not there and the part has no lesion ids.
 
     Raises:
-        DataError: The file is missing, or a row does not set exactly one of the eight classes.
+        DataError: The file of the training set, which holds the lesion ids, is missing.
     """
-    found: dict[str, int] = {}
-    for row in rows(root / GROUND_TRUTH, ("image", *ISIC2019.codes)):
-        hot = [i for i, code in enumerate(ISIC2019.codes) if float(row[code] or 0) == 1]
-        if len(hot) != 1:
-            raise DataError(f"{GROUND_TRUTH}: {row['image']} must have exactly one class, but has {len(hot)}")
-        if row["image"] in found:
-            raise DataError(f"{GROUND_TRUTH}: {row['image']} appears twice")
-        found[row["image"]] = hot[0]
-    return found
+    path = root / f"ISIC_2019_{part}_Metadata.csv"
+    if part == "Test" and not path.exists():
+        return {}
+    required = ("image", "lesion_id") if part == "Training" else ("image",)
+    return unique_rows(path, read_table(path, required), "image")
 
 
-def lesions(root: Path) -> dict[str, str]:
-    """Lesion id by image id, for the images that have one."""
-    return {
-        r["image"]: r["lesion_id"] for r in rows(root / METADATA, ("image", "lesion_id")) if r["lesion_id"]
-    }
+def labels(root: Path) -> dict[str, int]:
+    """Class position by image id, for the whole training set, whether its files are there or not.
+
+    Raises:
+        DataError: The ground truth is missing or wrong.
+    """
+    return one_hot_labels(ground_truth(root, "Training"), ISIC2019)
 
 
-def read(root: Path) -> Reading:
-    """Reads the training set.
+def read(root: Path, part: Part | None = None) -> Reading:
+    """Reads the training set, or the official test set (taxonomy `isic2019-unk`).
 
     Args:
-        root: The folder that holds the ground truth, the metadata and the image folder.
+        root: The folder that holds ground truth, metadata and image folder.
+        part: Which; None takes the training set if its ground truth is there, else the test set.
 
     Raises:
-        DataError: A file, a column or every image is missing.
+        DataError: A file, a column or every image is missing, or labels contradict each other.
     """
-    label_of, lesion_of, files = labels(root), lesions(root), image_files(root / IMAGES)
-    missing = tuple(image for image in label_of if image not in files)
-    if len(missing) == len(label_of):
-        raise DataError(f"none of the images is in {root / IMAGES}, for example {examples(missing)}")
-    records = tuple(
-        Record(image, files[image], label, lesion_of.get(image), source_of(image, lesion_of.get(image)))
-        for image, label in label_of.items()
-        if image in files
+    if part is None:
+        part = "Test" if _only_test(root) else "Training"
+    taxonomy = ISIC2019 if part == "Training" else ISIC2019_UNK
+    label_of = one_hot_labels(ground_truth(root, part), taxonomy)
+    about = metadata(root, part)
+    folder = find_folder(root, f"ISIC_2019_{part}_Input")
+    if folder is None:
+        raise DataError(f"the image folder {root / f'ISIC_2019_{part}_Input'} is missing: {UNPACK}")
+    lesions = {image: lesion for image, row in about.items() if (lesion := known(row.get("lesion_id", "")))}
+    sources = {
+        image: source_of(image, lesions.get(image)) if part == "Training" else TEST_SOURCE
+        for image in label_of
+    }
+    return assemble(
+        labels=label_of,
+        files=image_files(folder),
+        about=about,
+        lesions=lesions,
+        sources=sources,
+        taxonomy=taxonomy,
     )
-    return Reading(records, missing)
+
+
+def _only_test(root: Path) -> bool:
+    return ground_truth(root, "Test").exists() and not ground_truth(root, "Training").exists()

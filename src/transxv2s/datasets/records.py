@@ -1,12 +1,10 @@
-"""One labelled image, and what all readers share: reading CSV tables and finding image files."""
+"""One labelled image, and what a reader found."""
 
-import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from transxv2s.errors import DataError
-from transxv2s.imaging.decode import SUFFIXES
+from transxv2s.taxonomy import ISIC2019, Taxonomy
 
 EXAMPLES = 3  # how many names a message shows
 
@@ -18,9 +16,12 @@ class Record:
     Attributes:
         id: The publisher's image id.
         path: Where the image file is.
-        label: Position of its class in the ISIC 2019 taxonomy.
+        label: Position of its class in the taxonomy of the reading.
         lesion: The publisher's lesion id; None where none is known.
         source: The collection or hospital it comes from.
+        age: Age of the patient in years.
+        sex: "female" or "male".
+        site: Where on the body, in the publisher's words.
     """
 
     id: str
@@ -28,6 +29,9 @@ class Record:
     label: int
     lesion: str | None
     source: str
+    age: float | None = None
+    sex: str | None = None
+    site: str | None = None
 
 
 @dataclass(frozen=True)
@@ -37,42 +41,14 @@ class Reading:
     Attributes:
         records: The usable images.
         missing: Ids that the table names and for which there is no file.
+        taxonomy: What the labels mean.
+        notes: One sentence for each thing that was coped with, with counts and examples.
     """
 
     records: tuple[Record, ...]
-    missing: tuple[str, ...]
-
-
-def rows(path: Path, required: Iterable[str]) -> Iterator[dict[str, str]]:
-    """Rows of a CSV file; extra columns and any line ends are fine.
-
-    Raises:
-        DataError: The file or a required column is missing.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            absent = set(required) - set(reader.fieldnames or ())
-            if absent:
-                raise DataError(
-                    f"{path} has no column {', '.join(sorted(absent))}: is it the publisher's file?"
-                )
-            yield from reader
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing: unpack the data set as its publisher lays it out") from None
-
-
-def image_files(folder: Path) -> dict[str, Path]:
-    """Image files of a folder by id (the name without its suffix).
-
-    Raises:
-        DataError: The folder is missing.
-    """
-    if not folder.is_dir():
-        raise DataError(
-            f"the image folder {folder} is missing: unpack the data set as its publisher lays it out"
-        )
-    return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES}
+    missing: tuple[str, ...] = ()
+    taxonomy: Taxonomy = ISIC2019
+    notes: tuple[str, ...] = ()
 
 
 def with_larger_files(records: Iterable[Record], files: Mapping[str, Path]) -> list[Record]:
@@ -84,3 +60,20 @@ def examples(names: Iterable[str]) -> str:
     """A few of many names, for a message."""
     names = list(names)
     return ", ".join(names[:EXAMPLES]) + (", …" if len(names) > EXAMPLES else "")
+
+
+def counted(names: Iterable[str], of_one: str, of_many: str) -> str:
+    """How many there are, what they have in common, and examples; empty for none.
+
+    >>> counted(["a", "b"], "row has no label", "rows have no label")
+    '2 rows have no label, for example a, b'
+    """
+    names = list(names)
+    if not names:
+        return ""
+    return f"{len(names):,} {of_one if len(names) == 1 else of_many}, for example {examples(names)}"
+
+
+def notes(*sentences: str) -> tuple[str, ...]:
+    """The sentences that say something."""
+    return tuple(sentence for sentence in sentences if sentence)

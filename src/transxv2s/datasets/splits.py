@@ -1,19 +1,24 @@
-"""Lesion-disjoint splits as files: made once from a seed, with a digest.
+"""Splits as files: made once from a seed, with a digest, by one of three protocols.
 
-Images belong together when they share a lesion id or are byte-identical files, directly or over others.
+`grouped`: ten folds that tear neither a lesion nor copies of a picture. `leave-source-out`: whole hospitals
+held out. `by-image`, for comparison only: the article's, which tears both.
 """
 
 import csv
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from transxv2s.datasets.records import Record, examples, rows
+from transxv2s.datasets.article import doubled
+from transxv2s.datasets.duplicates import Pair
+from transxv2s.datasets.groups import groups
+from transxv2s.datasets.records import Record, counted, examples
+from transxv2s.datasets.tables import Row, read_table
 from transxv2s.errors import DataError
 
 COLUMNS = ("image", "lesion", "fold", "split")
@@ -21,52 +26,18 @@ FOLDS = 10
 TEST_FOLDS = (0, 1)
 VALIDATION_FOLD = 2
 SUBSETS = ("train", "validation", "test")
-
-
-class Components:
-    """Connected components of names (union-find with path halving)."""
-
-    def __init__(self) -> None:
-        self._parent: dict[str, str] = {}
-
-    def find(self, name: str) -> str:
-        """The representative of the component of a name."""
-        self._parent.setdefault(name, name)
-        while self._parent[name] != name:
-            self._parent[name] = self._parent[self._parent[name]]
-            name = self._parent[name]
-        return name
-
-    def join(self, first: str, second: str) -> None:
-        """Makes two components one, named by the smaller representative."""
-        low, high = sorted((self.find(first), self.find(second)))
-        self._parent[high] = low
-
-
-def groups(records: Sequence[Record]) -> list[str]:
-    """For each record the name of its group: connected over lesion ids and identical file contents."""
-    components = Components()
-    for record in records:
-        image = f"image:{record.id}"
-        components.join(image, "bytes:" + hashlib.sha256(record.path.read_bytes()).hexdigest())
-        if record.lesion:
-            components.join(image, f"lesion:{record.lesion}")
-    names = [components.find(f"image:{record.id}") for record in records]
-    first: dict[str, str] = {}
-    for record, name in zip(records, names, strict=True):
-        first.setdefault(name, record.lesion or record.id)
-    return [first[name] for name in names]
+UNUSED = "unused"  # an image that would leak: listed, so that nothing vanishes in silence
 
 
 @dataclass(frozen=True)
 class Split:
-    """Which image belongs to which lesion group, fold and subset.
+    """Which image belongs to which group, fold and subset.
 
     Attributes:
-        lesion: Group by image id; no group is in two subsets.
+        lesion: Group by image id.
         fold: Fold by image id.
-        subset: "train", "validation" or "test" by image id.
-        digest: First 12 hex digits of the sha256 of the file.
+        subset: "train", "validation", "test" or "unused" by image id.
+        digest: First 12 hex digits of the sha256 of the file; "+fold K" follows where a fold was chosen.
     """
 
     lesion: dict[str, str]
@@ -83,8 +54,25 @@ class Split:
         records = list(records)
         unknown = [r.id for r in records if r.id not in self.subset]
         if unknown:
-            raise DataError(f"{len(unknown)} images are not in the split, for example {examples(unknown)}")
+            raise DataError(
+                counted(unknown, "image is not in the split", "images are not in the split")
+                + ": make a split of this data set with `transxv2s data split`"
+            )
         return [r for r in records if self.subset[r.id] == subset]
+
+    def for_fold(self, test: int) -> "Split":
+        """The same folds with another one for testing; the next one is for validation.
+
+        Raises:
+            DataError: There is no such fold.
+        """
+        folds = sorted(set(self.fold.values()))
+        if test not in folds:
+            raise DataError(f"the split has the folds {folds[0]} to {folds[-1]}, not {test}")
+        validation = folds[(folds.index(test) + 1) % len(folds)]
+        part = {test: "test", validation: "validation"}
+        subset = {image: part.get(fold, "train") for image, fold in self.fold.items()}
+        return replace(self, subset=subset, digest=f"{self.digest}+fold {test}")
 
 
 def subset_of(fold: int) -> str:
@@ -92,49 +80,117 @@ def subset_of(fold: int) -> str:
     return "test" if fold in TEST_FOLDS else "validation" if fold == VALIDATION_FOLD else "train"
 
 
-def make(records: Sequence[Record], path: Path, seed: int = 0) -> None:
-    """Writes a split of ten folds, stratified by class and source and grouped by lesion.
+def grouped(records: Sequence[Record], copies: Iterable[Pair], seed: int = 0) -> list[Row]:
+    """Rows of a split of ten folds, stratified by class and source; no group is in two folds.
+
+    Args:
+        records: The images.
+        copies: Pairs of their positions that show the same picture.
+        seed: Of the shuffling.
 
     Raises:
-        DataError: A fold came out empty.
+        DataError: There are too few groups for ten folds.
     """
-    lesion = groups(records)
+    lesion = groups(records, copies)
+    fold = _folds(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed), records, lesion)
+    return [_row(r.id, group, k, subset_of(k)) for r, group, k in zip(records, lesion, fold, strict=True)]
+
+
+def by_image(records: Sequence[Record], seed: int = 0) -> list[Row]:
+    """Rows of the article's protocol, for comparison only: the set doubled by preprocessing, split by image.
+
+    Copies of a picture and images of one lesion fall on both sides: every output of such a split says so.
+    """
+    twice = doubled(records)
+    fold = _folds(StratifiedKFold(FOLDS, shuffle=True, random_state=seed), twice, None)
+    return [
+        _row(r.id, r.lesion or original.id, k, subset_of(k))
+        for r, original, k in zip(twice, [*records, *records], fold, strict=True)
+    ]
+
+
+def _folds(
+    splitter: StratifiedKFold | StratifiedGroupKFold, records: Sequence[Record], group: Sequence[str] | None
+) -> list[int]:
     strata = [f"{record.label}/{record.source}" for record in records]
-    folds = np.full(len(records), -1)
-    splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-    too_few = f"{len(records)} images of {len(set(lesion))} lesions are too few for {FOLDS} folds"
+    fold = np.full(len(records), -1)
+    lesions = len(set(group if group else records))
+    too_few = f"{len(records)} images of {lesions} lesions are too few for {FOLDS} folds"
     try:
-        for fold, (_, held_out) in enumerate(splitter.split(lesion, strata, lesion)):
-            folds[held_out] = fold
+        for k, (_, held_out) in enumerate(splitter.split(strata, strata, group)):
+            fold[held_out] = k
     except ValueError as error:  # scikit-learn wants one stratum with at least an image for each fold
         raise DataError(too_few) from error
-    if len(Counter(folds.tolist())) != FOLDS or folds.min() < 0:
+    if len(Counter(fold.tolist())) != FOLDS or fold.min() < 0:  # scikit-learn can leave a fold empty
         raise DataError(too_few)
-    table = zip(records, lesion, folds.tolist(), strict=True)
+    found: list[int] = fold.tolist()
+    return found
+
+
+def leave_source_out(base: Split, records: Sequence[Record], sources: Collection[str]) -> list[Row]:
+    """Rows of a split that trains on some sources and tests on all others.
+
+    Args:
+        base: A grouped split of the same images; its validation fold stays for validation.
+        records: The images, with their sources.
+        sources: To train on. Their images that share a group with a test image are "unused".
+
+    Raises:
+        DataError: A source is unknown, or none is left to test on.
+    """
+    there = {record.source for record in records}
+    if not set(sources) < there:
+        raise DataError(
+            f"train on some of the sources {', '.join(sorted(there))}, and not on all of them; "
+            f"asked for was {', '.join(sorted(sources)) or 'none'}"
+        )
+    tested = {base.lesion[r.id] for r in records if r.source not in sources}
+    rows = []
+    for r in records:
+        lesion, fold = base.lesion[r.id], base.fold[r.id]
+        inside = UNUSED if lesion in tested else "validation" if fold == VALIDATION_FOLD else "train"
+        rows.append(_row(r.id, lesion, fold, inside if r.source in sources else "test"))
+    return rows
+
+
+def _row(image: str, lesion: str, fold: int, split: str) -> Row:
+    return {"image": image, "lesion": lesion, "fold": str(fold), "split": split}
+
+
+def write(rows: Iterable[Row], path: Path) -> str:
+    """Writes a split file, sorted by image, and returns its digest."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(sorted((r.id, group, fold, subset_of(fold)) for r, group, fold in table))
+        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(sorted(rows, key=lambda row: row["image"]))
+    return digest(path)
+
+
+def digest(path: Path) -> str:
+    """First 12 hex digits of the sha256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def load(path: Path) -> Split:
-    """Reads a split file.
+    """Reads a split file. Whether it leaks is for the audit to say.
 
     Raises:
-        DataError: It is missing, names an unknown subset, or puts one lesion into two subsets.
+        DataError: It is missing, names an image twice or an unknown subset, or a fold is no number.
     """
-    table = list(rows(path, COLUMNS))
-    unknown = {row["split"] for row in table} - set(SUBSETS)
+    table = read_table(path, COLUMNS)
+    unknown = {row["split"] for row in table} - {*SUBSETS, UNUSED}
     if unknown:
         raise DataError(f"{path}: the column split must hold {', '.join(SUBSETS)}, not {', '.join(unknown)}")
-    pairs = {(row["lesion"], row["split"]) for row in table}
-    torn = sorted(lesion for lesion, n in Counter(lesion for lesion, _ in pairs).items() if n > 1)
-    if torn:
-        raise DataError(f"{path}: {len(torn)} lesions are in two subsets, for example {examples(torn)}")
+    twice = [image for image, n in Counter(row["image"] for row in table).items() if n > 1]
+    if twice:
+        raise DataError(f"{path}: {counted(twice, 'image stands', 'images stand')} there more than once")
+    odd = [row["image"] for row in table if not row["fold"].isdigit()]
+    if odd:
+        raise DataError(f"{path}: the fold of {examples(odd)} is not a whole number")
     return Split(
         {row["image"]: row["lesion"] for row in table},
         {row["image"]: int(row["fold"]) for row in table},
         {row["image"]: row["split"] for row in table},
-        hashlib.sha256(path.read_bytes()).hexdigest()[:12],
+        digest(path),
     )

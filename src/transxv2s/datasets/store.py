@@ -1,84 +1,281 @@
-"""Preprocessed images in one memory-mapped file: written once, in parallel, resumable after a kill."""
+"""Preprocessed images on disk, memory-mapped: each is made once, in parallel, and kept whatever comes next.
+
+A store has a folder for each pipeline, named by its digest. In it `images.u8` holds the squares one after the
+other, and `keys` 16 bytes for each of them in the same order: a hash of path, size and time of last change of
+the file, so that a file that is replaced or edited is made again, and so is a data set that is moved. What is
+asked for is looked up there and only the rest is made: a resumed run, a subset, a larger set, a mended file.
+Both files only ever grow, and a square is written before its key: what a kill leaves half written is cut off.
+"""
 
 import hashlib
+import logging
+import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+import shutil
+import signal
+import threading
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
+import cv2
 import numpy as np
+from filelock import AcquireReturnProxy, BaseFileLock, FileLock, Timeout
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.filesize import decimal
 from rich.progress import track
 
-from transxv2s.datasets.records import Record
-from transxv2s.errors import DataError
+from transxv2s.datasets.records import Record, counted
+from transxv2s.errors import DataError, ImageError
 from transxv2s.imaging.decode import decode
-from transxv2s.imaging.pipeline import Preprocessing
+from transxv2s.imaging.pipeline import Preprocessing, Rgb
 
-CHUNK = 64
+IMAGES, KEYS, PIPELINE, LOCK = "images.u8", "keys", "preprocessing.json", "lock"
+KEY_BYTES = 16
+AT_ONCE = 16  # images that a worker gets at a time
 
-Images = NDArray[np.uint8]
-
-
-def digest(records: Sequence[Record], preprocessing: Preprocessing) -> str:
-    """Key of a store: image ids, file sizes and the preprocessing."""
-    key = hashlib.sha256(preprocessing.digest().encode())
-    for record in records:
-        key.update(f"{record.id} {record.path.stat().st_size}\n".encode())
-    return key.hexdigest()[:12]
+log = logging.getLogger(__name__)
 
 
-def _chunk(preprocessing: Preprocessing, paths: Sequence[Path]) -> Images:
-    return np.stack([preprocessing.apply(decode(path)) for path in paths])
+class Images(Protocol):
+    """Squares uint8 (S, S, 3) by position: an array (N, S, S, 3), or `Prepared`."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Rgb: ...
 
 
-def _chunks(
-    records: Sequence[Record], preprocessing: Preprocessing, starts: Sequence[int]
-) -> Iterator[Images]:
-    paths = [[r.path for r in records[start : start + CHUNK]] for start in starts]
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        yield from pool.map(partial(_chunk, preprocessing), paths)
+class Prepared:
+    """Some squares of a store, read from the disk when they are asked for.
+
+    Args:
+        path: The file of all squares.
+        rows: Where in it those wanted are, in the order wanted.
+        size: Side of a square in pixels.
+    """
+
+    def __init__(self, path: Path, rows: NDArray[np.int64], size: int) -> None:
+        self.path, self.rows, self.size = path, rows, size
+        whole = path.stat().st_size // _square_bytes(size)  # another process may be writing the next one
+        self._squares = np.asarray(np.memmap(path, np.uint8, "r", shape=(whole, size, size, 3)))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Rgb]:
+        return (self[position] for position in range(len(self)))
+
+    def __getitem__(self, index: int, /) -> Rgb:
+        """The square (S, S, 3) of a position."""
+        return np.asarray(self._squares[self.rows[index]])
+
+    def __reduce__(self) -> tuple[type["Prepared"], tuple[Path, NDArray[np.int64], int]]:
+        """Another process maps the file itself; the squares are not sent to it."""
+        return type(self), (self.path, self.rows, self.size)
 
 
-def prepare(records: Sequence[Record], preprocessing: Preprocessing, folder: Path) -> Images:
-    """The preprocessed images (N, size, size, 3) of all records, in their order.
+@dataclass(frozen=True)
+class Filled:
+    """What filling a store came to.
 
-    Chunks already in the folder are not made again.
+    Attributes:
+        path: Folder of the pipeline.
+        digest: First 12 hex digits of the sha256 of the pipeline and of all keys, in their order.
+        images: How many were asked for.
+        made: How many of them were not there before.
+        failures: Of the images that cannot be prepared, with their full path; all others are there.
+    """
+
+    path: Path
+    digest: str
+    images: int
+    made: int
+    failures: tuple[ImageError, ...]
+
+
+def prepare(records: Sequence[Record], preprocessing: Preprocessing, folder: Path) -> Prepared:
+    """The preprocessed images of all records, in their order; those that are not in the store are made.
 
     Raises:
-        DataError: There are no records.
-        ImageError: A file cannot be read.
+        DataError: There are no records, images cannot be prepared, or the store cannot be written.
+    """
+    filled = fill(records, preprocessing, folder)
+    if filled.failures:
+        names = [failure.name for failure in filled.failures]
+        raise DataError(
+            f"{counted(names, 'image', 'images')}, cannot be prepared ({filled.failures[0].reason}): mend or "
+            f"remove them; `transxv2s data prepare` lists them all"
+        )
+    row_of = _rows(filled.path, preprocessing.size)
+    rows = np.array([row_of[_key(record.path)] for record in records])
+    return Prepared(filled.path / IMAGES, rows, preprocessing.size)
+
+
+def fill(records: Sequence[Record], preprocessing: Preprocessing, folder: Path) -> Filled:
+    """Makes those images that are not in the store yet; images that cannot be made do not stop the others.
+
+    Any number of processes may do so at once: one makes what is missing, the others wait and find it.
+
+    Args:
+        records: Whose images are wanted.
+        preprocessing: The pipeline.
+        folder: Of the store; it is made if need be.
+
+    Raises:
+        DataError: There are no records, or the store cannot be written.
     """
     if not records:
         raise DataError("there are no images to prepare: check the data folder and the split")
-    folder.mkdir(parents=True, exist_ok=True)
-    base = folder / digest(records, preprocessing)
-    shape = (len(records), preprocessing.size, preprocessing.size, 3)
-    finished, images, done = (
-        base.with_suffix(".npy"),
-        base.with_suffix(".partial.npy"),
-        base.with_suffix(".done"),
-    )
-    if not finished.exists():
-        _fill(records, preprocessing, images, done, shape)
-        done.unlink()  # first: left behind, it would vouch for chunks of a file that is no longer there
-        images.rename(finished)
-    stored: Images = np.load(finished, mmap_mode="r")
-    return stored
+    path = folder / preprocessing.digest()
+    wanted = {_key(record.path): record.path for record in records}
+    made, failures = 0, list[ImageError]()
+    if not wanted.keys() <= _rows(path, preprocessing.size).keys():
+        with _written(path, preprocessing):
+            there = _rows(path, preprocessing.size)
+            missing = {key: file for key, file in wanted.items() if key not in there}
+            failures = _append(path, len(there), missing, preprocessing) if missing else []
+            made = len(missing) - len(failures)
+    digest = hashlib.sha256(preprocessing.digest().encode() + b"".join(wanted)).hexdigest()[:12]
+    return Filled(path, digest, len(records), made, tuple(failures))
 
 
-def _fill(
-    records: Sequence[Record], preprocessing: Preprocessing, path: Path, done: Path, shape: tuple[int, ...]
-) -> None:
-    mode = "r+" if path.exists() else "w+"
-    store = np.lib.format.open_memmap(path, mode=mode, dtype=np.uint8, shape=None if mode == "r+" else shape)
-    written = {int(line) for line in done.read_text().split()} if done.exists() else set()
-    starts = [start for start in range(0, len(records), CHUNK) if start not in written]
-    chunks = _chunks(records, preprocessing, starts)
-    with done.open("a") as log:
-        for start, chunk in track(zip(starts, chunks, strict=True), "preparing images", len(starts)):
-            store[start : start + len(chunk)] = chunk
-            store.flush()
-            log.write(f"{start}\n")
-            log.flush()
+def _key(path: Path) -> bytes:
+    """What tells one state of a file from another; of a file that is not there, its path alone."""
+    try:
+        stat = path.stat()
+        state = f"{stat.st_size} {stat.st_mtime_ns}"
+    except OSError:
+        state = "absent"
+    content = os.fsencode(path.absolute()) + b"\0" + state.encode()
+    return hashlib.blake2b(content, digest_size=KEY_BYTES).digest()
+
+
+def _square_bytes(size: int) -> int:
+    return 3 * size * size
+
+
+def _rows(path: Path, size: int) -> dict[bytes, int]:
+    """Where in the file of squares each is that is there as a whole."""
+    try:
+        keys, squares = (path / KEYS).read_bytes(), (path / IMAGES).stat().st_size // _square_bytes(size)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    count = min(len(keys) // KEY_BYTES, squares)
+    return {keys[KEY_BYTES * row : KEY_BYTES * (row + 1)]: row for row in range(count)}
+
+
+@contextmanager
+def _written(path: Path, preprocessing: Preprocessing) -> Iterator[None]:
+    """Holds the store for writing and turns what can go wrong into a sentence.
+
+    The system lets go of the lock when the process dies, however it dies.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with _acquired(FileLock(path / LOCK)):
+            (path / PIPELINE).write_text(preprocessing.model_dump_json(indent=2) + "\n")
+            yield
+    except OSError as error:
+        raise DataError(
+            f"the store {path} cannot be written ({error.strerror or error}); what was prepared is kept: "
+            f"make room there or name another folder, and run again"
+        ) from error
+    except BrokenProcessPool as error:
+        raise DataError(
+            "a process that prepares images was ended by the system, most likely for want of memory; what "
+            "was prepared is kept: free memory and run again"
+        ) from error
+
+
+def _acquired(lock: BaseFileLock) -> AcquireReturnProxy[BaseFileLock]:
+    try:
+        return lock.acquire(timeout=0)
+    except Timeout:
+        log.warning("another process is filling %s: waiting for it", Path(lock.lock_file).parent)
+        return lock.acquire()
+
+
+def _append(
+    path: Path, there: int, missing: dict[bytes, Path], preprocessing: Preprocessing
+) -> list[ImageError]:
+    """Makes the missing squares and appends them, each before its key; returns what failed."""
+    _check_space(path, len(missing) * _square_bytes(preprocessing.size))
+    failures = []
+    with (
+        (path / IMAGES).open("ab") as images,
+        (path / KEYS).open("ab") as keys,
+        closing(_made(missing, preprocessing)) as squares,
+    ):
+        images.truncate(there * _square_bytes(preprocessing.size))
+        keys.truncate(there * KEY_BYTES)
+        for key, square in squares:
+            if isinstance(square, ImageError):
+                failures.append(square)
+                continue
+            for stream, content in ((images, square.tobytes()), (keys, key)):
+                stream.write(content)
+                stream.flush()
+    return failures
+
+
+def _check_space(path: Path, needed: int) -> None:
+    free = shutil.disk_usage(path).free
+    if free < needed:
+        raise DataError(
+            f"the store {path} needs {decimal(needed)} more, but only {decimal(free)} are free there: "
+            f"make room or name another folder"
+        )
+
+
+def _made(
+    missing: dict[bytes, Path], preprocessing: Preprocessing
+) -> Generator[tuple[bytes, Rgb | ImageError]]:
+    """Each missing square by its key, or why it cannot be made, with a bar on stderr."""
+    console = Console(stderr=True)
+    with _workers(len(missing)) as pool:
+        squares = pool.map(partial(_square, preprocessing), missing.values(), chunksize=AT_ONCE)
+        pairs: Iterable[tuple[bytes, Rgb | ImageError]] = zip(missing, squares, strict=True)
+        yield from track(
+            pairs, "preparing images", len(missing), console=console, disable=not console.is_terminal
+        )
+
+
+@contextmanager
+def _workers(tasks: int) -> Iterator[ProcessPoolExecutor]:
+    """Worker processes; if the caller fails, they finish what they hold and no more."""
+    pool = ProcessPoolExecutor(min(os.cpu_count() or 1, -(-tasks // AT_ONCE)), initializer=_begin_work)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin_work() -> None:
+    """In a worker: leaves Ctrl-C to the parent, and OpenCV's threads, which do not survive a fork, alone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(0)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would otherwise wait for work, and hold the lock, for ever."""
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
+
+
+def _square(preprocessing: Preprocessing, path: Path) -> Rgb | ImageError:
+    try:
+        return preprocessing.apply(decode(path, str(path)))
+    except ImageError as error:
+        return error
+    except (
+        Exception
+    ) as error:  # a fault of ours that one odd image brings out: the others are made all the same
+        return ImageError(str(path), f"it cannot be preprocessed ({error}); leave it out and report this")

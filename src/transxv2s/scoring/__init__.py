@@ -1,16 +1,40 @@
 """How good a model is: scores of one set of predictions, with intervals over lesions, ready for JSON."""
 
-from transxv2s.scoring.bootstrap import Interval, lesion_bootstrap, paired_difference
+from transxv2s.scoring.alarms import Alarm, alarms
+from transxv2s.scoring.bootstrap import Interval, Intervals, lesion_bootstrap, paired_difference
+from transxv2s.scoring.curves import Curves, curves
+from transxv2s.scoring.malignancy import BinaryScore, Malignancy, malignancy
 from transxv2s.scoring.metrics import ClassScore, Scores, score
+from transxv2s.scoring.official import OfficialScores, official_score, official_score_files
+from transxv2s.scoring.subgroups import Subgroup, age_band, subgroups
+from transxv2s.scoring.submission import Submission, align, read_submission, write_submission
 from transxv2s.scoring.summary import Report, report
 
 __all__ = [
+    "Alarm",
+    "BinaryScore",
     "ClassScore",
+    "Curves",
     "Interval",
+    "Intervals",
+    "Malignancy",
+    "OfficialScores",
     "Report",
     "Scores",
+    "Subgroup",
+    "Submission",
+    "age_band",
+    "alarms",
+    "align",
+    "curves",
     "lesion_bootstrap",
+    "malignancy",
+    "official_score",
+    "official_score_files",
     "paired_difference",
+    "read_submission",
     "report",
     "score",
+    "subgroups",
+    "write_submission",
 ]

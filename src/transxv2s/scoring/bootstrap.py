@@ -5,16 +5,20 @@ weight for each lesion (how often it was drawn), and all scores are computed fro
 matrices by one matrix product, the areas under the curve from an order made once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from transxv2s.errors import InputError
-from transxv2s.scoring.metrics import Floats, Integers, OneVersusRest, checked, mean_defined, outcomes, rates
+from transxv2s.scoring.arrays import Floats, Integers, checked, mean_defined, or_none
+from transxv2s.scoring.confusion import confusions, rates
+from transxv2s.scoring.ranking import OneVersusRest
 
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc")
+DRAWS = 2000
+LEVEL = 0.95
 DRAWS_AT_ONCE = 64  # keeps the weights of 25,000 images at some 13 MB
 
 
@@ -24,6 +28,17 @@ class Interval(TypedDict):
     value: float | None
     low: float | None
     high: float | None
+
+
+class Intervals(TypedDict):
+    """The headline metrics, and recall and AUC of each class in the order of the columns."""
+
+    accuracy: Interval
+    balanced_accuracy: Interval
+    macro_f1: Interval
+    macro_auc: Interval
+    recall: list[Interval]
+    auc: list[Interval]
 
 
 def lesion_numbers(lesions: Sequence[object], images: int) -> Integers:
@@ -40,25 +55,26 @@ def lesion_numbers(lesions: Sequence[object], images: int) -> Integers:
     return np.unique([str(lesion) for lesion in lesions], return_inverse=True)[1].astype(np.intp)
 
 
-class _Sample:
-    """One model's predictions, prepared so that any weighting of the lesions is scored quickly."""
+def bootstrap(
+    statistic: Callable[[Floats], Floats], lesions: int, *, draws: int, seed: int, level: float
+) -> list[Interval]:
+    """Percentile intervals of M metrics, each over the draws in which it is defined.
 
-    def __init__(self, probabilities: npt.ArrayLike, labels: npt.ArrayLike, lesion: Integers) -> None:
-        p, y = checked(probabilities, labels)
-        self.lesion = lesion
-        self.classes = p.shape[1]
-        cells = self.classes * (self.classes + 1)
-        flat = lesion * cells + outcomes(p, y)
-        self.confusion_by_lesion = np.bincount(flat, minlength=(lesion.max() + 1) * cells).reshape(-1, cells)
-        self.orders = [OneVersusRest.of(p[:, c], y == c) for c in range(self.classes)]
+    Args:
+        statistic: From weights of the lesions (D, L) to metrics (D, M), NaN where undefined.
+        lesions: L, their number.
+        draws: How often the lesions are resampled with replacement.
+        seed: Of the resampling.
+        level: Share of the draws inside the interval.
 
-    def scores(self, weights: Floats) -> Floats:
-        """Weights of the lesions (D, L) to the METRICS (D, 4)."""
-        confusion = (weights @ self.confusion_by_lesion).reshape(-1, self.classes, self.classes + 1)
-        r = rates(confusion)
-        of_images = weights[:, self.lesion]
-        auc = mean_defined(np.stack([order.auc(of_images) for order in self.orders], axis=-1))
-        return np.stack([r.accuracy, r.balanced_accuracy, r.macro_f1, auc], axis=-1)
+    Raises:
+        InputError: No draws, or a level outside (0, 1).
+    """
+    if draws < 1 or not 0 < level < 1:
+        raise InputError(f"a bootstrap needs at least 1 draw and 0 < level < 1, not {draws} and {level}")
+    metrics = np.concatenate([statistic(weights) for weights in _weightings(lesions, draws, seed)])
+    tail = (1 - level) / 2
+    return [_interval(value, drawn, tail) for value, *drawn in metrics.T]
 
 
 def _weightings(lesions: int, draws: int, seed: int) -> Iterator[Floats]:
@@ -70,24 +86,42 @@ def _weightings(lesions: int, draws: int, seed: int) -> Iterator[Floats]:
         yield random.multinomial(lesions, np.full(lesions, 1 / lesions), size).astype(np.float64)
 
 
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+def _interval(value: float, drawn: Sequence[float], tail: float) -> Interval:
+    defined = np.array([d for d in drawn if not np.isnan(d)] or [np.nan])
+    low, high = np.quantile(defined, [tail, 1 - tail])
+    return {"value": or_none(value), "low": or_none(low), "high": or_none(high)}
 
 
-def _intervals(scores: Floats, level: float) -> dict[str, Interval]:
-    """Scores (1 + draws, 4), the whole set first, to an interval for each metric."""
-    tail = (1 - level) / 2
-    result: dict[str, Interval] = {}
-    for name, (value, *drawn) in zip(METRICS, scores.T, strict=True):
-        defined = np.array([d for d in drawn if not np.isnan(d)] or [np.nan])
-        low, high = np.quantile(defined, [tail, 1 - tail])
-        result[name] = {"value": _number(value), "low": _number(low), "high": _number(high)}
-    return result
+class _Sample:
+    """One model's predictions, prepared so that any weighting of the lesions is scored quickly."""
+
+    def __init__(self, probabilities: npt.ArrayLike, labels: npt.ArrayLike, lesion: Integers) -> None:
+        p, y = checked(probabilities, labels)
+        self.lesion = lesion
+        self.classes = p.shape[1]
+        self.confusion_by_lesion = confusions(p, y, lesion)
+        self.orders = [OneVersusRest.of(p[:, c], y == c) for c in range(self.classes)]
+
+    def scores(self, weights: Floats) -> Floats:
+        """Weights of the lesions (D, L) to the METRICS, recalls and AUCs of the classes: (D, 4 + 2·K)."""
+        confusion = (weights @ self.confusion_by_lesion).reshape(-1, self.classes, self.classes + 1)
+        r = rates(confusion)
+        of_images = weights[:, self.lesion]
+        auc = np.stack([order.auc(of_images) for order in self.orders], axis=-1)
+        overall = np.stack([r.accuracy, r.balanced_accuracy, r.macro_f1, mean_defined(auc)], axis=-1)
+        return np.concatenate([overall, r.recall, auc], axis=-1)
 
 
-def _check_settings(draws: int, level: float) -> None:
-    if draws < 1 or not 0 < level < 1:
-        raise InputError(f"a bootstrap needs at least 1 draw and 0 < level < 1, not {draws} and {level}")
+def _named(intervals: list[Interval]) -> Intervals:
+    accuracy, balanced_accuracy, macro_f1, macro_auc, *of_classes = intervals
+    return {
+        "accuracy": accuracy,
+        "balanced_accuracy": balanced_accuracy,
+        "macro_f1": macro_f1,
+        "macro_auc": macro_auc,
+        "recall": of_classes[: len(of_classes) // 2],
+        "auc": of_classes[len(of_classes) // 2 :],
+    }
 
 
 def lesion_bootstrap(
@@ -95,11 +129,11 @@ def lesion_bootstrap(
     labels: npt.ArrayLike,
     lesions: Sequence[object],
     *,
-    draws: int = 2000,
+    draws: int = DRAWS,
     seed: int = 0,
-    level: float = 0.95,
-) -> dict[str, Interval]:
-    """Accuracy, balanced accuracy, macro F1 and macro AUC with percentile intervals.
+    level: float = LEVEL,
+) -> Intervals:
+    """Accuracy, balanced accuracy, macro F1, macro AUC, recalls and AUCs with percentile intervals.
 
     In each draw the macro metrics are means over the classes that the draw contains.
 
@@ -114,11 +148,10 @@ def lesion_bootstrap(
     Raises:
         InputError: The arguments do not fit each other.
     """
-    _check_settings(draws, level)
     lesion = lesion_numbers(lesions, len(np.asarray(labels)))
     sample = _Sample(probabilities, labels, lesion)
-    drawn = [sample.scores(weights) for weights in _weightings(lesion.max() + 1, draws, seed)]
-    return _intervals(np.concatenate(drawn), level)
+    count = int(lesion.max()) + 1
+    return _named(bootstrap(sample.scores, count, draws=draws, seed=seed, level=level))
 
 
 def paired_difference(
@@ -127,17 +160,25 @@ def paired_difference(
     labels: npt.ArrayLike,
     lesions: Sequence[object],
     *,
-    draws: int = 2000,
+    draws: int = DRAWS,
     seed: int = 0,
-    level: float = 0.95,
-) -> dict[str, Interval]:
+    level: float = LEVEL,
+) -> Intervals:
     """First model minus second on the same images and the same draws of lesions; arguments as above.
 
     Raises:
         InputError: The arguments do not fit each other.
     """
-    _check_settings(draws, level)
     lesion = lesion_numbers(lesions, len(np.asarray(labels)))
     one, other = _Sample(first, labels, lesion), _Sample(second, labels, lesion)
-    drawn = [one.scores(w) - other.scores(w) for w in _weightings(lesion.max() + 1, draws, seed)]
-    return _intervals(np.concatenate(drawn), level)
+    if one.classes != other.classes:
+        raise InputError(f"one model has {one.classes} classes, the other {other.classes}: map them first")
+    count = int(lesion.max()) + 1
+    difference = bootstrap(
+        lambda weights: one.scores(weights) - other.scores(weights),
+        count,
+        draws=draws,
+        seed=seed,
+        level=level,
+    )
+    return _named(difference)

@@ -1,151 +1,74 @@
-"""Scores of a set of predictions under the rules of the ISIC challenges.
+"""Scores of a set of predictions.
 
 All formulas take weighted counts with any number of leading dimensions, so that a bootstrap draw (integer
 weights) and the plain score (weight one) go through the same code. NaN stands for "not defined here" until a
 result is handed out, where it becomes None.
 """
 
-from typing import NamedTuple, TypedDict
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
-from transxv2s.errors import InputError
+from transxv2s.scoring.arrays import Floats, Integers, check_columns, checked, mean_defined, or_none
+from transxv2s.scoring.confusion import Rates, confusions, rates
+from transxv2s.scoring.ranking import OneVersusRest
+from transxv2s.scoring.reliability import (
+    are_distributions,
+    brier_score,
+    expected_calibration_error,
+    negative_log_likelihood,
+)
 from transxv2s.taxonomy import Taxonomy
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.intp]
+SPECIFICITIES = (0.90, 0.95)
 
 
 class ClassScore(TypedDict):
-    """Scores of one class against the rest; None where there is nothing to measure.
+    """Scores of one class against the rest, each in [0, 1]; None where there is nothing to measure.
 
-    Recall, F1 and AUC are None for a class without images (AUC also where there is no other class), precision
-    for a class that was never predicted.
+    All are None for a class without images, and precision for a class that was never predicted. Specificity,
+    AUC and sensitivities are also None where there is no other class. `sensitivity_at` has for each
+    specificity ("0.90", "0.95") the greatest sensitivity of any threshold on the class's probability with at
+    least that specificity on these images. `images` are of the class, `predicted` were taken for it.
     """
 
     recall: float | None
     precision: float | None
     f1: float | None
+    specificity: float | None
     auc: float | None
+    average_precision: float | None
+    sensitivity_at: dict[str, float | None]
     images: int
+    predicted: int
 
 
 class Scores(TypedDict):
-    """Scores of one set of predictions, each in [0, 1].
+    """Scores of one set of predictions.
 
-    `balanced_accuracy`, `macro_f1` and `macro_auc` are means over the classes that have images; `absent`
-    names the others. `confusion` has a row for each true class, a column for each predicted one and a last
-    column for undecided images (ties).
+    Macro scores and `balanced_accuracy` (the macro recall) are means over the classes that have images, in
+    [0, 1]; `absent` names the others. `never_predicted` names classes that have images and that no image was
+    taken for: their precision counts as 0 in `macro_precision`. `ece` (top label, 15 equal bins), `brier`
+    (sum over classes, in [0, 2]) and `nll` are None where the probabilities do not sum to 1. `confusion` has
+    a row for each true class, a column for each predicted one and a last column for undecided images (ties).
     """
 
     accuracy: float
     balanced_accuracy: float
+    macro_precision: float
     macro_f1: float
+    macro_specificity: float | None
     macro_auc: float | None
+    macro_average_precision: float
+    ece: float | None
+    brier: float | None
+    nll: float | None
     per_class: dict[str, ClassScore]
     absent: list[str]
+    never_predicted: list[str]
     confusion: list[list[int]]
     images: int
-
-
-class Rates(NamedTuple):
-    """What follows from a confusion matrix: overall rates (...) and class rates (..., K)."""
-
-    accuracy: Floats
-    balanced_accuracy: Floats
-    macro_f1: Floats
-    recall: Floats
-    precision: Floats
-    f1: Floats
-
-
-class OneVersusRest(NamedTuple):
-    """The order of one class's scores, made once for any number of weightings.
-
-    Attributes:
-        positives: Indices of the images of the class.
-        negatives: Indices of the others in ascending order of score.
-        below: For each positive the number of negatives with a lower score.
-        up_to: For each positive the number of negatives with a lower or equal score.
-    """
-
-    positives: Integers
-    negatives: Integers
-    below: Integers
-    up_to: Integers
-
-    @classmethod
-    def of(cls, scores: Floats, positive: npt.NDArray[np.bool_]) -> "OneVersusRest":
-        """Orders the scores (N,) of a class whose images are marked positive (N,)."""
-        positives, negatives = np.flatnonzero(positive), np.flatnonzero(~positive)
-        negatives = negatives[np.argsort(scores[negatives])]
-        below, up_to = (np.searchsorted(scores[negatives], scores[positives], s) for s in ("left", "right"))
-        return cls(positives, negatives, below, up_to)
-
-    def auc(self, weights: Floats) -> Floats:
-        """Area under the ROC curve for weights (..., N): P(positive above negative) + P(equal) / 2.
-
-        NaN where the weights leave no positive or no negative.
-        """
-        positive, negative = weights[..., self.positives], weights[..., self.negatives]
-        lower = np.zeros((*weights.shape[:-1], len(self.negatives) + 1))
-        np.cumsum(negative, axis=-1, out=lower[..., 1:])
-        won = (positive * (lower[..., self.below] + lower[..., self.up_to])).sum(-1) / 2
-        return _ratio(won, positive.sum(-1) * negative.sum(-1))
-
-
-def _ratio(part: Floats, whole: Floats) -> Floats:
-    """Division that gives NaN, without a warning, where the whole is zero."""
-    ratio: Floats = np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0)
-    return ratio
-
-
-def mean_defined(values: Floats) -> Floats:
-    """Mean over the last axis of what is not NaN; NaN where nothing is left."""
-    defined = ~np.isnan(values)
-    return _ratio(np.where(defined, values, 0.0).sum(-1), defined.sum(-1))
-
-
-def checked(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Floats, Integers]:
-    """Probabilities (N, K) and labels (N,) as arrays.
-
-    Raises:
-        InputError: The shapes do not fit, a number is not finite, a label is outside 0 … K-1, or N is 0.
-    """
-    p, y = np.asarray(probabilities, dtype=np.float64), np.asarray(labels)
-    if p.ndim != 2 or y.shape != p.shape[:1] or p.size == 0:
-        raise InputError(f"scores need probabilities (N, K) and labels (N,), not {p.shape} and {y.shape}")
-    if not np.isfinite(p).all():
-        raise InputError("scores need finite probabilities; some are NaN or infinite")
-    if not np.issubdtype(y.dtype, np.integer) or y.min() < 0 or y.max() >= p.shape[1]:
-        raise InputError(f"labels must be integers from 0 to {p.shape[1] - 1}")
-    return p, y.astype(np.intp)
-
-
-def outcomes(probabilities: Floats, labels: Integers) -> Integers:
-    """Cell of the flattened confusion matrix (K, K+1) that each image (N,) falls into.
-
-    An argmax tie is undecided and falls into the last column, as in `isic-challenge-scoring`.
-    """
-    classes = probabilities.shape[1]
-    tied = (probabilities == probabilities.max(1, keepdims=True)).sum(1) > 1
-    cells: Integers = labels * (classes + 1) + np.where(tied, classes, probabilities.argmax(1))
-    return cells
-
-
-def rates(confusion: Floats) -> Rates:
-    """Rates of confusion matrices (..., K, K+1), rows true, columns predicted and undecided."""
-    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    images, predicted = confusion.sum(-1), confusion[..., :-1].sum(-2)
-    recall, precision = _ratio(hits, images), _ratio(hits, predicted)
-    f1 = np.where(images > 0, _ratio(2 * hits, images + predicted), np.nan)
-    accuracy = _ratio(hits.sum(-1), images.sum(-1))
-    return Rates(accuracy, mean_defined(recall), mean_defined(f1), recall, precision, f1)
-
-
-def _or_none(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
 
 
 def score(probabilities: npt.ArrayLike, labels: npt.ArrayLike, taxonomy: Taxonomy) -> Scores:
@@ -160,30 +83,52 @@ def score(probabilities: npt.ArrayLike, labels: npt.ArrayLike, taxonomy: Taxonom
         InputError: The arrays do not fit each other or the taxonomy.
     """
     p, y = checked(probabilities, labels)
-    if p.shape[1] != len(taxonomy):
-        raise InputError(f"{taxonomy.name} has {len(taxonomy)} classes, but there are {p.shape[1]} columns")
     k = len(taxonomy)
-    confusion = np.bincount(outcomes(p, y), minlength=k * (k + 1)).reshape(k, k + 1)
-    r = rates(confusion.astype(np.float64))
-    auc = np.array([OneVersusRest.of(p[:, c], y == c).auc(np.ones(len(y))) for c in range(k)])
-    images = confusion.sum(1)
-    per_class: dict[str, ClassScore] = {
-        code: {
-            "recall": _or_none(r.recall[c]),
-            "precision": _or_none(r.precision[c]),
-            "f1": _or_none(r.f1[c]),
-            "auc": _or_none(auc[c]),
-            "images": int(images[c]),
-        }
-        for c, code in enumerate(taxonomy.codes)
-    }
+    check_columns(p, taxonomy.name, k)
+    confusion = confusions(p, y, np.zeros_like(y)).reshape(k, k + 1)
+    r = rates(confusion)
+    per_class = _per_class(p, y, taxonomy, confusion, r)
+    sound = are_distributions(p)
     return {
         "accuracy": float(r.accuracy),
         "balanced_accuracy": float(r.balanced_accuracy),
+        "macro_precision": float(r.macro_precision),
         "macro_f1": float(r.macro_f1),
-        "macro_auc": _or_none(float(mean_defined(auc))),
+        "macro_specificity": or_none(r.macro_specificity),
+        "macro_auc": or_none(_mean([one["auc"] for one in per_class.values()])),
+        "macro_average_precision": _mean([one["average_precision"] for one in per_class.values()]),
+        "ece": expected_calibration_error(p, y) if sound else None,
+        "brier": brier_score(p, y) if sound else None,
+        "nll": negative_log_likelihood(p, y) if sound else None,
         "per_class": per_class,
-        "absent": [code for c, code in enumerate(taxonomy.codes) if images[c] == 0],
-        "confusion": confusion.tolist(),
+        "absent": [code for code, one in per_class.items() if not one["images"]],
+        "never_predicted": [c for c, one in per_class.items() if one["images"] and not one["predicted"]],
+        "confusion": confusion.astype(int).tolist(),
         "images": len(y),
     }
+
+
+def _per_class(
+    p: Floats, y: Integers, taxonomy: Taxonomy, confusion: Floats, r: Rates
+) -> dict[str, ClassScore]:
+    """Scores of each class from probabilities (N, K), labels (N,), confusion (K, K+1) and its rates."""
+    images, predicted, ones = confusion.sum(1), confusion.sum(0), np.ones(len(y))
+    orders = [OneVersusRest.of(p[:, c], y == c) for c in range(len(taxonomy))]
+    return {
+        code: {
+            "recall": or_none(r.recall[c]),
+            "precision": or_none(r.precision[c]),
+            "f1": or_none(r.f1[c]),
+            "specificity": or_none(r.specificity[c]),
+            "auc": or_none(orders[c].auc(ones)),
+            "average_precision": or_none(orders[c].average_precision(ones)),
+            "sensitivity_at": {f"{s:.2f}": or_none(orders[c].sensitivity(ones, s)) for s in SPECIFICITIES},
+            "images": int(images[c]),
+            "predicted": int(predicted[c]),
+        }
+        for c, code in enumerate(taxonomy.codes)
+    }
+
+
+def _mean(values: list[float | None]) -> float:
+    return float(mean_defined(np.array(values, dtype=np.float64)))

@@ -5,19 +5,41 @@ from typing import TypedDict
 
 import numpy.typing as npt
 
-from transxv2s.scoring.bootstrap import Interval, lesion_bootstrap, lesion_numbers
+from transxv2s.scoring.bootstrap import DRAWS, Interval, lesion_bootstrap, lesion_numbers
+from transxv2s.scoring.malignancy import Malignancy, malignancy
 from transxv2s.scoring.metrics import ClassScore, score
 from transxv2s.taxonomy import Taxonomy
 
 
+class ClassIntervals(TypedDict):
+    """Recall and AUC of one class with intervals over lesions."""
+
+    recall: Interval
+    auc: Interval
+
+
 class Report(TypedDict):
-    """Headline scores with intervals, scores by class, and on how much they rest; ready for JSON."""
+    """Headline scores with intervals, scores by class, and on how much they rest; ready for JSON.
+
+    The scores without interval are those of `Scores`. All intervals are of 95 %.
+    """
 
     balanced_accuracy: Interval
     accuracy: Interval
     macro_f1: Interval
     macro_auc: Interval
+    macro_precision: float
+    macro_specificity: float | None
+    macro_average_precision: float
+    ece: float | None
+    brier: float | None
+    nll: float | None
+    malignancy: Malignancy
     per_class: dict[str, ClassScore]
+    intervals: dict[str, ClassIntervals]
+    absent: list[str]
+    never_predicted: list[str]
+    confusion: list[list[int]]
     images: int
     lesions: int
 
@@ -27,7 +49,7 @@ def report(
     labels: npt.ArrayLike,
     lesions: Sequence[object],
     taxonomy: Taxonomy,
-    draws: int = 2000,
+    draws: int = DRAWS,
 ) -> Report:
     """Scores predictions (N, K) against labels (N,), with 95 % intervals over lesions (N,).
 
@@ -36,12 +58,24 @@ def report(
     """
     scores = score(probabilities, labels, taxonomy)
     intervals = lesion_bootstrap(probabilities, labels, lesions, draws=draws)
+    of_classes = zip(taxonomy.codes, intervals["recall"], intervals["auc"], strict=True)
     return {
         "balanced_accuracy": intervals["balanced_accuracy"],
         "accuracy": intervals["accuracy"],
         "macro_f1": intervals["macro_f1"],
         "macro_auc": intervals["macro_auc"],
+        "macro_precision": scores["macro_precision"],
+        "macro_specificity": scores["macro_specificity"],
+        "macro_average_precision": scores["macro_average_precision"],
+        "ece": scores["ece"],
+        "brier": scores["brier"],
+        "nll": scores["nll"],
+        "malignancy": malignancy(probabilities, labels, lesions, taxonomy, draws=draws),
         "per_class": scores["per_class"],
+        "intervals": {code: {"recall": recall, "auc": auc} for code, recall, auc in of_classes},
+        "absent": scores["absent"],
+        "never_predicted": scores["never_predicted"],
+        "confusion": scores["confusion"],
         "images": scores["images"],
         "lesions": int(lesion_numbers(lesions, scores["images"]).max()) + 1,
     }

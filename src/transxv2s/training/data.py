@@ -1,6 +1,8 @@
 """Lightning's data module over prepared images: ISIC 2019, a split file and a store."""
 
 import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import lightning
@@ -9,7 +11,12 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from transxv2s.datasets import ham10000, isic2019, splits, store
-from transxv2s.datasets.records import Record, examples, with_larger_files
+from transxv2s.datasets.article import COPY, doubled, is_copy
+from transxv2s.datasets.audit import refuse_leaks
+from transxv2s.datasets.copies import copies
+from transxv2s.datasets.protocol import audit_split, is_doubled
+from transxv2s.datasets.records import Reading, Record, with_larger_files
+from transxv2s.imaging.pipeline import Rgb
 from transxv2s.training import augment
 from transxv2s.training.recipe import Recipe
 from transxv2s.training.sampling import EpochSampler, image_weights
@@ -17,6 +24,30 @@ from transxv2s.training.sampling import EpochSampler, image_weights
 EVALUATION_BATCH = 64
 
 log = logging.getLogger(__name__)
+
+
+class Interleaved:
+    """Images from two stores, in the order of the records.
+
+    Args:
+        parts: The two stores.
+        second: For each image, whether it is the next of the second store.
+    """
+
+    def __init__(self, parts: Sequence[store.Images], second: Sequence[bool]) -> None:
+        self._parts = parts
+        rank = [0, 0]
+        self._places: list[tuple[bool, int]] = []
+        for part in second:
+            self._places.append((part, rank[part]))
+            rank[part] += 1
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: int, /) -> Rgb:
+        part, place = self._places[index]
+        return self._parts[part][place]
 
 
 class PreparedImages(Dataset[tuple[Tensor, int]]):
@@ -46,26 +77,39 @@ class LesionData(lightning.LightningDataModule):
 
     Attributes:
         split: The split in use.
+        audit: What was found in the images used.
         records: The images of each subset.
     """
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
         self.recipe = recipe
-        records = self._read()
-        self.split = splits.load(recipe.data.split)
-        self.records = {s: _thinned(self.split.select(records, s), recipe.data.limit) for s in splits.SUBSETS}
+        reading = self._read()
+        self.split = self._split(reading)
+        records = doubled(reading.records) if is_doubled(self.split) else reading.records
+        used = {s: _thinned(self.split.select(records, s), recipe.data.limit) for s in splits.SUBSETS}
+        self.audit = audit_split(replace(reading, records=_originals(used)), self.split)
+        refuse_leaks(self.audit, recipe.data.leaky)
+        self.records = {subset: self._larger(chosen) for subset, chosen in used.items()}
         self.sampler = EpochSampler(image_weights(self.labels("train"), recipe.sampling), recipe.seed)
 
-    def _read(self) -> list[Record]:
+    def _read(self) -> Reading:
+        reading = isic2019.read(self.recipe.data.isic2019)
+        for note in reading.notes:
+            log.warning("%s", note)
+        return reading
+
+    def _split(self, reading: Reading) -> splits.Split:
+        """The split of the recipe, made if need be."""
         data = self.recipe.data
-        reading = isic2019.read(data.isic2019)
-        if reading.missing:
-            log.warning("%d images have no file, such as %s", len(reading.missing), examples(reading.missing))
-        records = list(reading.records)
         if not data.split.exists():
-            splits.make(records, data.split)
-        return with_larger_files(records, ham10000.files(data.ham10000) if data.ham10000 else {})
+            splits.write(splits.grouped(reading.records, copies(reading.records)), data.split)
+        split = splits.load(data.split)
+        return split if data.fold is None else split.for_fold(data.fold)
+
+    def _larger(self, records: Sequence[Record]) -> list[Record]:
+        folder = self.recipe.data.ham10000
+        return with_larger_files(records, ham10000.files(folder) if folder else {})
 
     def labels(self, subset: str) -> list[int]:
         """Class positions of a subset."""
@@ -74,9 +118,21 @@ class LesionData(lightning.LightningDataModule):
     def dataset(self, subset: str) -> PreparedImages:
         """A subset, prepared on first use; only training images are changed at random."""
         recipe = self.recipe
-        images = store.prepare(self.records[subset], recipe.preprocessing, recipe.data.store)
         change = augment.build(recipe.augmentation, recipe.preprocessing.size) if subset == "train" else None
-        return PreparedImages(images, self.labels(subset), change)
+        return PreparedImages(self._images(self.records[subset]), self.labels(subset), change)
+
+    def _images(self, records: list[Record]) -> store.Images:
+        """Under the article's protocol an image as it is, beside copies that are preprocessed."""
+        recipe, folder = self.recipe.preprocessing, self.recipe.data.store
+        if not is_doubled(self.split):
+            return store.prepare(records, recipe, folder)
+        plain = recipe.model_copy(update={"hair_removal": None, "field_of_view": False, "colour": None})
+        kinds = [is_copy(record) for record in records]
+        parts = [
+            store.prepare([r for r, k in zip(records, kinds, strict=True) if k == kind], steps, folder)
+            for kind, steps in ((False, plain), (True, recipe))
+        ]
+        return Interleaved(parts, kinds)
 
     def prepare_data(self) -> None:
         """Called by Lightning in one process: fills the store."""
@@ -132,3 +188,9 @@ def _thinned(records: list[Record], limit: int | None) -> list[Record]:
     if limit is None or limit >= len(records):
         return records
     return [records[i * len(records) // limit] for i in range(limit)]
+
+
+def _originals(used: Mapping[str, Sequence[Record]]) -> tuple[Record, ...]:
+    """Each image once, whether one or both of its copies are used."""
+    records = [record for chosen in used.values() for record in chosen]
+    return tuple({r.id.removesuffix(COPY): replace(r, id=r.id.removesuffix(COPY)) for r in records}.values())

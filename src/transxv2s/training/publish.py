@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from transxv2s.checkpoint import CheckpointConfig, write_checkpoint
+from transxv2s.datasets.article import COPY
+from transxv2s.datasets.copies import fingerprints_of
+from transxv2s.datasets.provenance import SeenImages
 from transxv2s.scoring import report
 from transxv2s.taxonomy import ISIC2019
 from transxv2s.training.data import LesionData
@@ -33,6 +36,8 @@ class Protocol(BaseModel):
         recipe: The whole recipe.
         split_digest: Digest of the split file.
         images: Images of each subset.
+        class_sizes: Training images of each class.
+        leaky: The split leaks and was declared to.
         epochs: Finished epochs.
         training_minutes: Wall-clock time of fitting, validation included, over all resumptions.
         machine: Processor kind, threads, PyTorch version.
@@ -43,6 +48,8 @@ class Protocol(BaseModel):
     recipe: dict[str, Any]
     split_digest: str
     images: dict[str, int]
+    class_sizes: dict[str, int]
+    leaky: bool
     epochs: int
     training_minutes: float
     machine: str
@@ -99,6 +106,7 @@ def publish(
         directory: Where to write.
     """
     split = f"{data.recipe.data.split.stem} (digest {data.split.digest})"
+    leaky = "LEAKY protocol, for comparison only: " if protocol.leaky else ""
     validation = _labelled(data, logits, "validation")
     calibration = calibrate(*validation, f"validation part of {split}, {len(validation[1])} images")
     calibrated = softmax(validation[0], calibration.temperature)
@@ -112,7 +120,7 @@ def publish(
         metrics[subset] = {
             **report(probabilities, labels, lesions, ISIC2019),
             "trust": trust_scores(probabilities, labels, calibration, referral),
-            "split": f"{subset} part of {split}",
+            "split": f"{leaky}{subset} part of {split}",
         }
     config = CheckpointConfig(
         variant=data.recipe.network.variant,
@@ -122,8 +130,15 @@ def publish(
         training=protocol.model_dump(mode="json"),
         metrics=metrics,
     )
-    write_checkpoint(directory, network, config, half=True)
+    write_checkpoint(directory, network, config, half=True, seen_images=_seen(data).to_bytes())
     return directory
+
+
+def _seen(data: LesionData) -> SeenImages:
+    """The images that the network or its calibration has seen; of two copies of an image, one counts."""
+    records = {r.id.removesuffix(COPY): r for subset in ("train", "validation") for r in data.records[subset]}
+    lesions = tuple(data.split.lesion[record.id] for record in records.values())
+    return SeenImages(tuple(records), lesions, fingerprints_of(list(records.values())).compact())
 
 
 def _labelled(

@@ -25,7 +25,9 @@ class Data(Section):
     Attributes:
         isic2019: Folder of the ISIC 2019 training set as its publisher lays it out.
         ham10000: Folder of HAM10000; its larger files then replace those of the same images.
-        split: Split file; it is made there, lesion-disjoint, if it does not exist.
+        split: Split file; it is made there, tearing neither lesions nor copies, if it does not exist.
+        fold: Test on this fold and validate on the next, for cross-validation; the file's subsets without it.
+        leaky: Declares that the split leaks, for comparison with published numbers; every output says so.
         store: Folder for the preprocessed images.
         limit: Use only this many images of each subset, evenly spaced, for a trial.
     """
@@ -33,6 +35,8 @@ class Data(Section):
     isic2019: Path
     ham10000: Path | None = None
     split: Path
+    fold: int | None = Field(default=None, ge=0)
+    leaky: bool = False
     store: Path = Path(".data/store")
     limit: int | None = Field(default=None, ge=1)
 

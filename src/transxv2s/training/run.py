@@ -59,6 +59,8 @@ def train(recipe: Recipe, run_dir: Path, resume: bool = False) -> Path:
         recipe=recipe.model_dump(mode="json"),
         split_digest=data.split.digest,
         images={subset: len(records) for subset, records in data.records.items()},
+        class_sizes=dict(zip(ISIC2019.codes, _class_sizes(data).tolist(), strict=True)),
+        leaky=data.audit["leaks"],
         epochs=trainer.current_epoch,
         training_minutes=round(seconds / 60, 1),
         machine=f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}",
@@ -78,8 +80,12 @@ def build_task(recipe: Recipe, data: LesionData, stopwatch: Stopwatch) -> Lesion
         if network.xceptmod is None:
             raise ConfigError(f"network.xception_weights: {options.variant} has no Xception; remove the key")
         load_trunk(network.xceptmod.trunk, options.xception_weights)
-    sizes = torch.bincount(torch.tensor(data.labels("train")), minlength=len(ISIC2019))
-    return LesionTask(network, recipe, sizes, stopwatch)
+    return LesionTask(network, recipe, _class_sizes(data), stopwatch)
+
+
+def _class_sizes(data: LesionData) -> Tensor:
+    """Training images of each class (K,)."""
+    return torch.bincount(torch.tensor(data.labels("train")), minlength=len(ISIC2019))
 
 
 def _claim(recipe: Recipe, run_dir: Path, resume: bool) -> None:

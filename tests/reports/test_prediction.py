@@ -16,7 +16,9 @@ from transxv2s import NOTICE
 from transxv2s.checkpoint import CheckpointConfig
 from transxv2s.finding import Finding
 from transxv2s.imaging.pipeline import Preprocessing
-from transxv2s.report import Card, Failure, Pictures, data_uri, percent, render, thumbnail
+from transxv2s.reports.page import percent
+from transxv2s.reports.pictures import data_uri, thumbnail
+from transxv2s.reports.prediction import Card, Failure, Pictures, render
 from transxv2s.taxonomy import ISIC2019
 from transxv2s.trust import Calibration
 

@@ -1,0 +1,66 @@
+"""`transxv2s data split`: a split of a data set as a file."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from transxv2s.cli import dataset as options
+
+Protocol = Literal["grouped", "leave-source-out", "by-image"]
+
+
+def split(
+    *,
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help=f"{options.DATASETS}.")],
+    root: options.Root,
+    out: Annotated[Path, typer.Option(metavar="FILE", dir_okay=False, help="The split file to write.")],
+    protocol: Annotated[
+        Protocol,
+        typer.Option(
+            help="grouped: ten folds that tear no lesion and no copies. leave-source-out: test on other "
+            "hospitals. by-image: the article's, set doubled, which leaks; for comparison only."
+        ),
+    ] = "grouped",
+    train_on: Annotated[
+        str | None,
+        typer.Option(metavar="SOURCE,…", help="leave-source-out: the sources to train on; all others test."),
+    ] = None,
+    base: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="leave-source-out: the grouped split whose folds are kept."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the shuffling.")] = 0,
+    table: options.Table = None,
+    columns: options.Columns = None,
+    labels: options.Labels = None,
+    taxonomy: options.TaxonomyName = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document only.")] = False,
+) -> None:
+    """Make a split: who trains, who validates, who tests. Made once, from a seed, with a digest."""
+    from transxv2s.datasets import splits
+    from transxv2s.datasets.copies import copies
+    from transxv2s.errors import ConfigError
+
+    if (protocol == "leave-source-out") != bool(train_on and base):
+        raise ConfigError("--train-on and --base belong to --protocol leave-source-out, which needs both")
+    reading = options.read_dataset(
+        dataset, root, table=table, columns=columns, labels=labels, taxonomy=taxonomy
+    )
+    match protocol:
+        case "grouped":
+            rows = splits.grouped(reading.records, copies(reading.records), seed)
+        case "leave-source-out":
+            sources = [source.strip() for source in (train_on or "").split(",")]
+            rows = splits.leave_source_out(splits.load(base or out), reading.records, sources)
+        case "by-image":
+            rows = splits.by_image(reading.records, seed)
+    digest = splits.write(rows, out)
+    sizes = Counter(row["split"] for row in rows)
+    if as_json:
+        typer.echo(json.dumps({"split": str(out), "digest": digest, "protocol": protocol, "images": sizes}))
+    else:
+        counts = ", ".join(f"{n:,} {subset}" for subset, n in sizes.most_common())
+        typer.echo(f"{out} (digest {digest}): {counts}")

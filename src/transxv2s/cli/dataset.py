@@ -1,0 +1,67 @@
+"""What all commands that read a labelled data set ask for."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+if TYPE_CHECKING:
+    from transxv2s.datasets.records import Reading
+
+DATASETS = "isic2019, isic2019-test, isic2018, isic2018-test, ham10000, table or folder"
+
+Root: TypeAlias = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the data set.")]
+Table: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Table: its CSV file; without it the only one in the folder."),
+]
+Columns: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KEY=COLUMN,…",
+        help="Table: column of image, label, lesion, source, age, sex, site, if not the usual.",
+    ),
+]
+Labels: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LABEL=CODE,…",
+        help="Table and folder: what labels mean, or a YAML file of that; '-' leaves images out.",
+    ),
+]
+TaxonomyName: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--taxonomy", help="Table and folder: isic2019, isic2018 or nevus-melanoma."),
+]
+
+
+def read_dataset(
+    name: str,
+    root: Path,
+    *,
+    table: Path | None,
+    columns: str | None,
+    labels: str | None,
+    taxonomy: str | None,
+) -> "Reading":
+    """The data set that the options name.
+
+    Raises:
+        ConfigError: An option has no known meaning.
+        DataError: The data set is missing, incomplete or contradicts itself.
+    """
+    from transxv2s.datasets import labels as label_maps
+    from transxv2s.datasets.registry import TableOptions, read
+    from transxv2s.datasets.table import parse_columns
+    from transxv2s.errors import ConfigError
+    from transxv2s.taxonomy import TAXONOMIES
+
+    if taxonomy and taxonomy not in TAXONOMIES:
+        raise ConfigError(f"the taxonomy {taxonomy!r} is unknown: take one of {', '.join(TAXONOMIES)}")
+    options = TableOptions(
+        path=table,
+        columns=parse_columns(columns or ""),
+        label_map=label_maps.parse(labels) if labels else None,
+        taxonomy=TAXONOMIES[taxonomy] if taxonomy else None,
+    )
+    return read(name, root, options)

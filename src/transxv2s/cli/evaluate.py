@@ -1,0 +1,110 @@
+"""`transxv2s evaluate`: what a checkpoint is worth on labelled images."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from transxv2s.cli import dataset as options
+
+SOME_FAILED = 1
+
+
+def evaluate(
+    *,
+    dataset: Annotated[str, typer.Option(metavar="NAME", help=f"{options.DATASETS}.")],
+    root: options.Root,
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR",
+            file_okay=False,
+            help="Write predictions.csv, submission.csv, results.json, report.html.",
+        ),
+    ],
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Checkpoint directory; without it the one that ships.")
+    ] = None,
+    split: Annotated[
+        Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Split file; without it, all images.")
+    ] = None,
+    subset: Annotated[Literal["train", "validation", "test"], typer.Option(help="Of the split.")] = "test",
+    fold: Annotated[
+        int | None, typer.Option(help="Take the cross-validation that tests on this fold of the split.")
+    ] = None,
+    leaky: Annotated[
+        bool, typer.Option("--leaky", help="Declare that the split leaks; every output will say so.")
+    ] = False,
+    floor: Annotated[
+        float, typer.Option(min=0, max=1, help="A class with less recall raises an alarm.")
+    ] = 0.5,
+    table: options.Table = None,
+    columns: options.Columns = None,
+    labels: options.Labels = None,
+    taxonomy: options.TaxonomyName = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images that the network sees at once.")] = 32,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print results.json only.")] = False,
+) -> None:
+    """Evaluate a checkpoint: scores with intervals, overlap with its training, and a report with figures.
+
+    A stopped evaluation goes on where it was when called again. The exit code is 0 when all images were read,
+    1 when some could not be, and 2 when the evaluation could not be made, for example on a leaking split.
+    """
+    from transxv2s.classifier import Classifier, default_checkpoint
+    from transxv2s.datasets import splits
+    from transxv2s.errors import ConfigError
+    from transxv2s.evaluation.run import Chosen, run
+    from transxv2s.files import make_folders
+
+    if split is None and (fold is not None or leaky):
+        raise ConfigError("--fold and --leaky are about a split: name it with --split")
+    make_folders(out)
+    reading = options.read_dataset(
+        dataset, root, table=table, columns=columns, labels=labels, taxonomy=taxonomy
+    )
+    loaded = splits.load(split) if split else None
+    if loaded and fold is not None:
+        loaded = loaded.for_fold(fold)
+    classifier = Classifier.load(checkpoint or default_checkpoint(), device)
+    results = run(
+        classifier, Chosen(dataset, reading, loaded, subset, leaky), out, floor=floor, batch_size=batch_size
+    )
+    if as_json:
+        typer.echo(json.dumps(results, indent=2))
+    else:
+        _print(results, out)
+    raise typer.Exit(SOME_FAILED if results["failures"] else 0)
+
+
+def _print(results: dict[str, Any], out: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from transxv2s import NOTICE
+    from transxv2s.reports.page import interval_text, score_text
+
+    console, scores = Console(highlight=False), results["scores"]
+    for alarm in results["alarms"]:
+        console.print(f"ALARM  {alarm['words']}", style="bold red")
+    console.print(f"{scores['images']:,} images of {scores['lesions']:,} lesions: {results['protocol']}")
+    console.print(f"Overlap with training: {results['overlap']['words']}")
+    for note in results["notes"]:
+        console.print(f"Note: {note}")
+    headline = Table(box=None, show_header=False)
+    for name in ("balanced_accuracy", "accuracy", "macro_f1", "macro_auc"):
+        headline.add_row(name.replace("_", " "), interval_text(scores[name]))
+    for name in ("macro_precision", "macro_average_precision", "ece", "brier"):
+        headline.add_row(name.replace("_", " "), score_text(scores[name]))
+    headline.add_row("balanced accuracy, ISIC rules", score_text(results["official"]["balanced_accuracy"]))
+    console.print(headline)
+    classes = Table(box=None)
+    for heading in ("class", "images", "recall", "precision", "F1", "AUC"):
+        classes.add_column(heading, justify="left" if heading == "class" else "right")
+    for code, one in scores["per_class"].items():
+        recall = interval_text(scores["intervals"][code]["recall"])
+        values = (score_text(one[key]) for key in ("precision", "f1", "auc"))
+        classes.add_row(code, f"{one['images']:,}", recall, *values)
+    console.print(classes)
+    console.print(f"{out / 'report.html'}\n\n{NOTICE}")

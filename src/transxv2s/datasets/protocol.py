@@ -1,0 +1,28 @@
+"""A data set beside its split: the audit that commands, training and evaluation all call."""
+
+from dataclasses import replace
+
+from transxv2s.datasets.article import COPY, doubled, doubled_pairs
+from transxv2s.datasets.audit import Audit, audit
+from transxv2s.datasets.copies import copies
+from transxv2s.datasets.records import Reading
+from transxv2s.datasets.splits import Split
+
+
+def is_doubled(split: Split) -> bool:
+    """Whether a split is of the article's protocol, in which each image stands twice."""
+    return any(image.endswith(COPY) for image in split.subset)
+
+
+def audit_split(reading: Reading, split: Split) -> Audit:
+    """Audits a data set and a split of it, for copies of pictures too.
+
+    Raises:
+        DataError: An image is not in the split.
+        ImageError: A file cannot be read.
+    """
+    pairs = copies(reading.records)
+    if not is_doubled(split):
+        return audit(reading, split, pairs)
+    twice = replace(reading, records=tuple(doubled(reading.records)))
+    return audit(twice, split, doubled_pairs(pairs, len(reading.records)))

@@ -1,0 +1,1 @@
+"""What a checkpoint is worth on labelled images: predictions, scores, overlap with its training, a report."""

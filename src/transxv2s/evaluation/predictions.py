@@ -1,0 +1,167 @@
+"""Predictions of labelled images in a CSV file that grows as they are made, so that a stopped run goes on."""
+
+import csv
+import io
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transxv2s.classifier import Classifier, Prepared
+from transxv2s.datasets.records import Record
+from transxv2s.datasets.tables import read_table
+from transxv2s.errors import DataError, ImageError
+from transxv2s.files import write_whole
+from transxv2s.finding import Finding
+from transxv2s.imaging.skin_tone import individual_typology_angle
+from transxv2s.progress import progress
+
+PARTIAL = ".partial"
+PLAIN = ("image", "label", "predicted", "decision", "reasons", "skin_angle")
+DIGEST = "checkpoint"  # the last column: a row that was cut off lacks some of it
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the network makes of N images; those that cannot be read are among the failures alone.
+
+    Attributes:
+        records: The N images.
+        probabilities: (N, K) in the order of the network's classes.
+        referred: (N,), whether an expert must look.
+        skin_angle: (N,) individual typology angle of the background skin in degrees; NaN where there is none.
+        failures: Reason by image id.
+    """
+
+    records: tuple[Record, ...]
+    probabilities: NDArray[np.float64]
+    referred: NDArray[np.bool_]
+    skin_angle: NDArray[np.float64]
+    failures: dict[str, str]
+
+
+def predict(
+    classifier: Classifier, records: Sequence[Record], codes: Sequence[str], path: Path, batch_size: int = 32
+) -> Predictions:
+    """Predicts all records into a CSV file; what the file holds already is not predicted again.
+
+    Args:
+        classifier: What predicts.
+        records: The images; their labels are positions in `codes`.
+        codes: Class codes of the data set.
+        path: The file. Beside it, one that ends in `.partial` holds what is done while work is under way.
+        batch_size: Images that go through the network together.
+
+    Raises:
+        DataError: The file holds predictions of another checkpoint, or no image can be read.
+    """
+    growing = path.with_name(path.name + PARTIAL)
+    columns = [*PLAIN, *classifier.taxonomy.codes, DIGEST]
+    rows = _rows(path if path.exists() else growing, classifier.digest)
+    todo = [record for record in records if record.id not in rows]
+    failures: dict[str, str] = {}
+    if todo:
+        write_whole(growing, _csv(rows.values(), columns, header=True))
+        with growing.open("a", newline="", encoding="utf-8") as stream:
+            for made, failed in _batches(classifier, todo, codes, batch_size):
+                _append(stream, made, columns)
+                rows |= {row["image"]: row for row in made}
+                failures |= failed
+        growing.replace(path)
+    return _collected([r for r in records if r.id in rows], rows, classifier.taxonomy.codes, failures)
+
+
+def _rows(path: Path, digest: str) -> dict[str, Row]:
+    """Whole rows by image."""
+    if not path.exists():
+        return {}
+    rows = [row for row in read_table(path, ("image", DIGEST)) if len(row[DIGEST]) == len(digest)]
+    if any(row[DIGEST] != digest for row in rows):
+        raise DataError(f"{path} holds predictions of another checkpoint: name another folder with --out")
+    return {row["image"]: row for row in rows}
+
+
+def _csv(rows: Iterable[Row], columns: Sequence[str], header: bool) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    if header:
+        writer.writerow(columns)
+    writer.writerows([row[column.lower()] for column in columns] for row in rows)
+    return buffer.getvalue()
+
+
+def _append(stream: TextIO, rows: Iterable[Row], columns: Sequence[str]) -> None:
+    """Rows of a batch, on the disk before the next one begins."""
+    stream.write(_csv(rows, columns, header=False))
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
+def _batches(
+    classifier: Classifier, records: Sequence[Record], codes: Sequence[str], batch_size: int
+) -> Iterator[tuple[list[Row], dict[str, str]]]:
+    """Rows and failures of each batch."""
+    with progress("Predicting", len(records)) as advance, ThreadPoolExecutor() as pool:
+        for start in range(0, len(records), batch_size):
+            batch = records[start : start + batch_size]
+            seen = list(pool.map(partial(_prepared, classifier), batch))
+            ready = [(image, angle) for image, angle in (s for s in seen if not isinstance(s, str))]
+            readable = [record for record, s in zip(batch, seen, strict=True) if not isinstance(s, str)]
+            findings = classifier.findings([image for image, _ in ready])
+            yield (
+                [
+                    _row(record, codes[record.label], angle, finding)
+                    for record, (_, angle), finding in zip(readable, ready, findings, strict=True)
+                ],
+                {record.id: s for record, s in zip(batch, seen, strict=True) if isinstance(s, str)},
+            )
+            advance(len(batch))
+
+
+def _prepared(classifier: Classifier, record: Record) -> tuple[Prepared, float | None] | str:
+    """The image and the angle of its background skin, or why it cannot be read."""
+    try:
+        image = classifier.prepare(record.path)
+    except ImageError as error:
+        return error.reason
+    return replace(image, id=record.id, original=image.seen), individual_typology_angle(image.original)
+
+
+def _row(record: Record, label: str, angle: float | None, finding: Finding) -> Row:
+    """One line of the file, with its columns in lower case, as tables are read."""
+    probabilities = {code.lower(): repr(p) for code, p in finding.probabilities.items()}
+    return {
+        "image": record.id,
+        "label": label,
+        "predicted": finding.predicted,
+        "decision": finding.decision,
+        "reasons": "; ".join(finding.reasons),
+        "skin_angle": "" if angle is None else f"{angle:.2f}",
+        DIGEST: finding.checkpoint,
+        **probabilities,
+    }
+
+
+def _collected(
+    records: Sequence[Record], rows: dict[str, Row], codes: Sequence[str], failures: dict[str, str]
+) -> Predictions:
+    if not records:
+        first = next(iter(failures.items()), ("", "there are none"))
+        raise DataError(f"none of the images can be read; the first: {first[0]}: {first[1]}")
+    mine = [rows[record.id] for record in records]
+    return Predictions(
+        tuple(records),
+        np.array([[float(row[code.lower()]) for code in codes] for row in mine]),
+        np.array([row["decision"] == "expert_review" for row in mine]),
+        np.array([float(row["skin_angle"] or math.nan) for row in mine]),
+        failures,
+    )

@@ -1,0 +1,237 @@
+"""Everything that is said of a checkpoint on a set of labelled images, ready for JSON."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transxv2s.datasets.records import Record, counted, notes
+from transxv2s.errors import DataError, InputError
+from transxv2s.evaluation.predictions import Predictions
+from transxv2s.imaging.skin_tone import skin_tone
+from transxv2s.scoring import (
+    Alarm,
+    OfficialScores,
+    Report,
+    Subgroup,
+    age_band,
+    alarms,
+    official_score,
+    report,
+    subgroups,
+)
+from transxv2s.taxonomy import ISIC2019_UNK, Taxonomy, mapping, project, relabel
+
+Floats = NDArray[np.float64]
+
+
+class Referral(TypedDict):
+    """Which images the checkpoint would not answer alone; shares, None where there is no such image."""
+
+    referred: float
+    of_lesions_needing_an_expert: float | None
+    of_benign_lesions: float | None
+    of_unknown_classes: float | None
+    accuracy_of_answers: float | None
+
+
+class Result(TypedDict):
+    """Scores of one set of predictions.
+
+    Attributes:
+        taxonomy: In which classes was scored.
+        classes: Their codes.
+        notes: What was left out of the scores, and why.
+        scores: With intervals.
+        official: By the rules of the ISIC challenges, in the data set's own classes.
+        alarms: Classes that the network fails on.
+        referral: See there.
+        subgroups: By source, sex, age, site and skin tone.
+    """
+
+    taxonomy: str
+    classes: list[str]
+    notes: list[str]
+    scores: Report
+    official: OfficialScores
+    alarms: list[Alarm]
+    referral: Referral
+    subgroups: dict[str, list[Subgroup]]
+
+
+class Scored(NamedTuple):
+    """What the scores and figures rest on.
+
+    Attributes:
+        ids: N image ids.
+        lesions: N lesions or groups.
+        probabilities: (N, K) in the taxonomy of the result.
+        labels: (N,), positions in it.
+        taxonomy: That taxonomy.
+    """
+
+    ids: list[str]
+    lesions: list[str]
+    probabilities: Floats
+    labels: NDArray[np.intp]
+    taxonomy: Taxonomy
+
+    def take(self, kept: Sequence[int]) -> "Scored":
+        """Some of the images."""
+        places = np.array(kept, np.intp)
+        return Scored(
+            [self.ids[i] for i in kept],
+            [self.lesions[i] for i in kept],
+            self.probabilities[places],
+            self.labels[places],
+            self.taxonomy,
+        )
+
+    def report(self) -> Report:
+        """Scores with intervals."""
+        return report(self.probabilities, self.labels, self.lesions, self.taxonomy)
+
+
+def common_taxonomy(model: Taxonomy, data: Taxonomy) -> Taxonomy:
+    """In which classes a network and a data set are compared: the data set's, unless they are finer.
+
+    The official test set of ISIC 2019 has UNK, which no network here can name: it is scored apart.
+
+    Raises:
+        InputError: Neither can be expressed in the other.
+    """
+    if data is ISIC2019_UNK and model != ISIC2019_UNK:
+        return common_taxonomy(model, Taxonomy(model.name, data.classes[:-1]))
+    try:
+        mapping(model, data)
+    except InputError:
+        mapping(data, model)
+        return model
+    return data
+
+
+def evaluate(
+    *,
+    predictions: Predictions,
+    lesions: Sequence[str],
+    model: Taxonomy,
+    data: Taxonomy,
+    trained: Sequence[str],
+    floor: float,
+) -> tuple[Result, Scored]:
+    """Scores predictions.
+
+    Args:
+        predictions: Of N images.
+        lesions: Lesion or group of each image (N,), for the intervals.
+        model: Classes of the network.
+        data: Classes of the data set.
+        trained: Codes of the network's classes that it saw in training.
+        floor: Recall under which a class raises an alarm.
+
+    Raises:
+        DataError: No image is of a class that the network was trained on.
+        InputError: The classes of network and data set cannot be compared.
+    """
+    target = common_taxonomy(model, data)
+    places = relabel([r.label for r in predictions.records], data, target)
+    seen = set(relabel([model.index(code) for code in trained], model, target))
+    kept = [(i, place) for i, place in enumerate(places) if place is not None and place in seen]
+    if not kept:
+        raise DataError("none of the images is of a class that the checkpoint was trained on")
+    chosen = np.array([i for i, _ in kept], np.intp)
+    projected = project(predictions.probabilities, model, target)
+    scored = Scored(
+        [predictions.records[i].id for i, _ in kept],
+        [lesions[i] for i, _ in kept],
+        projected[chosen],
+        np.array([place for _, place in kept], np.intp),
+        target,
+    )
+    scores = scored.report()
+    result: Result = {
+        "taxonomy": target.name,
+        "classes": list(target.codes),
+        "notes": _notes(predictions.records, places, seen, None in mapping(model, target), target),
+        "scores": scores,
+        "official": _official(predictions, model, data, target),
+        "alarms": alarms(scores, floor),
+        "referral": _referral(predictions, data, projected, places),
+        "subgroups": subgroups(
+            scored.probabilities, scored.labels, scored.lesions, target, _groupings(predictions, chosen)
+        ),
+    }
+    return result, scored
+
+
+def _notes(
+    records: Sequence[Record],
+    places: Sequence[int | None],
+    seen: set[int | None],
+    conditional: bool,
+    target: Taxonomy,
+) -> list[str]:
+    pairs = list(zip(records, places, strict=True))
+    foreign = [r.id for r, place in pairs if place is None]
+    unseen = [r.id for r, place in pairs if place is not None and place not in seen]
+    left_out = "and is left out of the scores", "and are left out of the scores"
+    return list(
+        notes(
+            counted(
+                foreign,
+                f"image is of no class of the network {left_out[0]}",
+                f"images are of no class of the network {left_out[1]}",
+            ),
+            counted(
+                unseen,
+                f"image is of a class never trained on {left_out[0]}",
+                f"images are of classes never trained on {left_out[1]}",
+            ),
+            f"probabilities are given that the lesion is one of {', '.join(target.codes)}"
+            if conditional
+            else "",
+        )
+    )
+
+
+def _official(predictions: Predictions, model: Taxonomy, data: Taxonomy, target: Taxonomy) -> OfficialScores:
+    """In the data set's classes, UNK with probability 0 included, or in the network's if coarser."""
+    own = data if data is ISIC2019_UNK else target
+    labels = relabel([r.label for r in predictions.records], data, own)
+    kept = [(i, label) for i, label in enumerate(labels) if label is not None]
+    probabilities = project(predictions.probabilities, model, own)[[i for i, _ in kept]]
+    return official_score(probabilities, [label for _, label in kept], own.codes)
+
+
+def _referral(
+    predictions: Predictions, data: Taxonomy, projected: Floats, places: Sequence[int | None]
+) -> Referral:
+    referred = predictions.referred
+    behaviours = np.array([data.classes[r.label].behaviour for r in predictions.records])
+    unknown, benign = behaviours == "unknown", behaviours == "benign"
+    right = projected.argmax(1) == np.array([-1 if place is None else place for place in places])
+    return {
+        "referred": float(referred.mean()),
+        "of_lesions_needing_an_expert": _share(referred[~unknown & ~benign]),
+        "of_benign_lesions": _share(referred[benign]),
+        "of_unknown_classes": _share(referred[unknown]),
+        "accuracy_of_answers": _share(right[~referred & ~unknown]),
+    }
+
+
+def _share(hits: NDArray[np.bool_]) -> float | None:
+    return float(hits.mean()) if hits.size else None
+
+
+def _groupings(predictions: Predictions, kept: NDArray[np.intp]) -> dict[str, list[str | None]]:
+    records = [predictions.records[i] for i in kept]
+    return {
+        "source": [r.source for r in records],
+        "sex": [r.sex for r in records],
+        "age": [age_band(r.age) for r in records],
+        "site": [r.site for r in records],
+        "skin tone": [
+            None if np.isnan(angle) else skin_tone(float(angle)) for angle in predictions.skin_angle[kept]
+        ],
+    }

@@ -1,0 +1,168 @@
+"""The whole evaluation of a checkpoint on a data set: audit, overlap, predictions, scores, files."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from transxv2s.checkpoint import CheckpointConfig
+from transxv2s.classifier import Classifier
+from transxv2s.datasets.audit import refuse_leaks
+from transxv2s.datasets.copies import fingerprints_of
+from transxv2s.datasets.duplicates import Fingerprints, find_pairs
+from transxv2s.datasets.groups import groups
+from transxv2s.datasets.protocol import audit_split
+from transxv2s.datasets.provenance import overlap
+from transxv2s.datasets.records import Reading, Record
+from transxv2s.datasets.splits import Split
+from transxv2s.errors import DataError
+from transxv2s.evaluation import figures
+from transxv2s.evaluation.predictions import Predictions, predict
+from transxv2s.evaluation.result import Scored, evaluate
+from transxv2s.files import write_whole
+from transxv2s.reports.page import fill
+from transxv2s.scoring import Report, write_submission
+from transxv2s.taxonomy import ISIC2018, ISIC2019, ISIC2019_UNK, Taxonomy, project
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which images of a data set are evaluated.
+
+    Attributes:
+        name: Of the data set.
+        reading: All of it.
+        split: None takes all images.
+        subset: Of the split.
+        leaky: The split is declared to leak.
+    """
+
+    name: str
+    reading: Reading
+    split: Split | None = None
+    subset: str = "test"
+    leaky: bool = False
+
+    def records(self) -> list[Record]:
+        """The images.
+
+        Raises:
+            LeakageError: The split leaks and is not declared to.
+            DataError: There is no image.
+        """
+        if self.split is None:
+            return list(self.reading.records)
+        refuse_leaks(audit_split(self.reading, self.split), self.leaky)
+        chosen = self.split.select(self.reading.records, self.subset)
+        if not chosen:
+            raise DataError(f"the split has no {self.subset} image of this data set: name another --subset")
+        return chosen
+
+    def protocol(self) -> str:
+        """In words."""
+        if self.split is None:
+            return f"all {len(self.reading.records):,} images of the data set, no split"
+        leaky = "LEAKY protocol, for comparison only: " if self.leaky else ""
+        return f"{leaky}{self.subset} part of split {self.split.digest}"
+
+    def lesions(self, records: Sequence[Record], prints: Fingerprints) -> list[str]:
+        """What intervals are taken over: groups of the split, or lesions and copies among the images."""
+        if self.split is None:
+            return groups(records, find_pairs(prints))
+        return [self.split.lesion[record.id] for record in records]
+
+
+def run(
+    classifier: Classifier, chosen: Chosen, out: Path, *, floor: float, batch_size: int = 32
+) -> dict[str, Any]:
+    """Evaluates and writes predictions.csv, submission.csv, results.json and report.html.
+
+    Args:
+        classifier: The checkpoint at work.
+        chosen: Images.
+        out: Folder for the files, which must be there; predictions already in it are not made again.
+        floor: Recall under which a class raises an alarm.
+        batch_size: Images that go through the network together.
+
+    Returns:
+        The content of results.json.
+
+    Raises:
+        LeakageError: The split leaks and is not declared to.
+        DataError: The images cannot be read or scored.
+    """
+    records = chosen.records()
+    data, model = chosen.reading.taxonomy, classifier.taxonomy
+    predictions = predict(classifier, records, data.codes, out / "predictions.csv", batch_size)
+    readable = predictions.records
+    prints = fingerprints_of(readable)
+    found, seen = overlap(classifier.seen_images(), readable, prints)
+    lesions = chosen.lesions(readable, prints)
+    trained = trained_classes(classifier.config)
+    result, scored = evaluate(
+        predictions=predictions, lesions=lesions, model=model, data=data, trained=trained, floor=floor
+    )
+    results: dict[str, Any] = {
+        "dataset": {"name": chosen.name, "images": len(records), "notes": list(chosen.reading.notes)},
+        "protocol": chosen.protocol(),
+        "checkpoint": {"variant": classifier.config.variant, "digest": classifier.digest},
+        "overlap": found,
+        "failures": predictions.failures,
+        "floor": floor,
+        **result,
+        "scores_without_overlap": _without(scored, seen),
+    }
+    _write_submission(predictions, model, data, out / "submission.csv")
+    write_whole(out / "results.json", json.dumps(results, indent=2) + "\n")
+    write_whole(out / "report.html", _page(results, scored, chosen))
+    return results
+
+
+def trained_classes(config: CheckpointConfig) -> list[str]:
+    """Codes of the classes that the network saw in training; all, where the checkpoint does not tell."""
+    sizes = config.training.get("class_sizes")
+    return [c for c in config.classes if sizes.get(c)] if isinstance(sizes, dict) else config.classes
+
+
+def _without(scored: Scored, seen: frozenset[str]) -> Report | None:
+    """Scores over the images that the network has not seen; None where that is all of them, or none."""
+    clean = [i for i, image in enumerate(scored.ids) if image not in seen]
+    return scored.take(clean).report() if 0 < len(clean) < len(scored.ids) else None
+
+
+def _write_submission(predictions: Predictions, model: Taxonomy, data: Taxonomy, path: Path) -> None:
+    """In the format of the ISIC challenge that the data set belongs to; UNK has probability 0."""
+    official = ISIC2018 if data is ISIC2018 else ISIC2019_UNK if model is ISIC2019 else model
+    probabilities = np.minimum(project(predictions.probabilities, model, official), 1.0)
+    write_submission(path, [record.id for record in predictions.records], probabilities, official.codes)
+
+
+def _page(results: dict[str, Any], scored: Scored, chosen: Chosen) -> str:
+    scores, codes = results["scores"], results["classes"]
+    drawn = {
+        "confusion": figures.confusion(scores, codes),
+        "recall": figures.recall(scores, codes, results["floor"]),
+        "roc": figures.roc(scored.probabilities, scored.labels, scores, codes),
+        "reliability": figures.reliability(scored.probabilities, scored.labels, codes),
+    }
+    return fill(
+        "evaluation.html.j2",
+        **{key: value for key, value in results.items() if key != "scores_without_overlap"},
+        clean=results["scores_without_overlap"],
+        warnings=_warnings(results, chosen),
+        figures={name: canvas and figures.svg(canvas) for name, canvas in drawn.items()},
+    )
+
+
+def _warnings(results: dict[str, Any], chosen: Chosen) -> list[str]:
+    """What a reader must know before any number."""
+    found = results["overlap"]
+    return [
+        *(["The protocol leaks and was declared to: compare with nothing clean."] if chosen.leaky else []),
+        *([f"Contaminated: {found['words']}."] if found["any"] else []),
+        *([f"Overlap with training is {found['words']}."] if found["any"] is None else []),
+        *([f"Could not be read: {len(results['failures']):,} of the images."] if results["failures"] else []),
+    ]

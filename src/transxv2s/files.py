@@ -1,0 +1,33 @@
+"""Writing files so that no half of one is ever found."""
+
+from pathlib import Path
+
+from transxv2s.errors import DataError
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Writes a file beside its place and moves it there; text as UTF-8.
+
+    Raises:
+        DataError: It cannot be written.
+    """
+    target = path.resolve()
+    beside = target.with_name(f".{target.name}.part")
+    try:
+        beside.write_bytes(content.encode() if isinstance(content, str) else content)
+        beside.replace(target)
+    except OSError as error:
+        raise DataError(f"{path} cannot be written ({error.strerror}); name another place.") from error
+
+
+def make_folders(*folders: Path) -> None:
+    """Before the work, so that a folder that cannot be made costs nobody an hour.
+
+    Raises:
+        DataError: One cannot be made.
+    """
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"{folder} cannot be made ({error.strerror}); name another folder.") from error

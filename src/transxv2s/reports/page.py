@@ -1,0 +1,50 @@
+"""Filling the templates."""
+
+from typing import Any
+
+import jinja2
+
+from transxv2s import NOTICE
+from transxv2s.taxonomy import ISIC2019, TAXONOMIES
+
+NAMES = {c.code: c.name for taxonomy in TAXONOMIES.values() for c in taxonomy.classes}
+
+
+def percent(probability: float) -> str:
+    """A probability for people: ``87 %``, unbroken, but never a false ``0 %`` or ``100 %``."""
+    if 0 < probability < 0.01:
+        return "<\N{NO-BREAK SPACE}1\N{NO-BREAK SPACE}%"
+    if 0.99 < probability < 1:
+        return ">\N{NO-BREAK SPACE}99\N{NO-BREAK SPACE}%"
+    return f"{100 * probability:.0f}\N{NO-BREAK SPACE}%"
+
+
+def score_text(value: float | None) -> str:
+    """A score for people: three digits, or a dash where there was nothing to measure."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def interval_text(interval: dict[str, float | None] | None) -> str:
+    """A score and its interval: ``0.512 (0.470 to 0.552)``."""
+    if interval is None or interval["value"] is None:
+        return "–"
+    return f"{interval['value']:.3f} ({score_text(interval['low'])} to {score_text(interval['high'])})"
+
+
+def fill(template: str, **values: Any) -> str:
+    """An HTML document from a template of this package; everything filled in is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("transxv2s"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": percent,
+        "score": score_text,
+        "interval": interval_text,
+        "class_name": NAMES.__getitem__,
+    }
+    environment.globals |= {"taxonomy": ISIC2019}
+    return environment.get_template(template).render(notice=NOTICE, **values)
