@@ -10,7 +10,7 @@ from transxv2s.datasets.records import Record, counted, examples, notes, with_la
 def test_larger_files_replace_only_the_path_of_the_same_image() -> None:
     records = [Record(i, Path(f"small/{i}.jpg"), 1, "l", "HAM10000") for i in ("a", "b")]
     larger = with_larger_files(records, {"b": Path("large/b.jpg"), "c": Path("large/c.jpg")})
-    assert larger == [records[0], Record("b", Path("large/b.jpg"), 1, "l", "HAM10000")]
+    assert larger == (records[0], Record("b", Path("large/b.jpg"), 1, "l", "HAM10000"))
 
 
 def test_a_message_shows_three_names() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from transxv2s import workers as pools
 from transxv2s.datasets import store
 from transxv2s.datasets.records import Record
 from transxv2s.errors import DataError
@@ -265,7 +266,7 @@ def test_a_store_that_is_a_file_is_told(records: list[Record], tmp_path: Path) -
 def test_a_worker_ended_by_the_system_is_told(
     records: list[Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "_begin_work", die)
+    monkeypatch.setattr(pools, "_begin_work", die)
     with pytest.raises(DataError, match="most likely for want of memory"):
         store.fill(records, PREPROCESSING, tmp_path / "store")
 

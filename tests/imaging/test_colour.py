@@ -4,11 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from transxv2s.imaging.colour import GWSD, gwsd
+from transxv2s.errors import InputError
+from transxv2s.imaging.colour import GWSD, estimate_targets, gwsd
 
 ARTICLE = GWSD()
 UNCLIPPED = GWSD(target_mean=128, target_std=20)  # uniform noise then stays within ±1.8·20 of 128
@@ -131,3 +133,87 @@ def test_the_given_image_is_not_changed() -> None:
     before = image.copy()
     gwsd(image, ARTICLE)
     np.testing.assert_array_equal(image, before)
+
+
+@pytest.mark.parametrize("parameters", [ARTICLE, OWN, GWSD(robust=True)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_tensors_and_arrays_get_the_same_numbers(parameters: GWSD, dtype: type[Any]) -> None:
+    batch = np.random.default_rng(9).integers(0, 256, (2, 3, 40, 31, 3)).astype(dtype)
+    tensor = torch.from_numpy(batch).movedim(-1, -3).contiguous()
+    result = gwsd(tensor, parameters)
+    assert (result.dtype, result.shape) == (tensor.dtype, tensor.shape)
+    tolerance = {"uint8": 0, "float32": 1e-6, "float64": 1e-12}[batch.dtype.name]  # order of summation
+    np.testing.assert_allclose(result.movedim(-3, -1).numpy(), gwsd(batch, parameters), rtol=tolerance)
+
+
+def test_low_precision_tensors_are_computed_in_double() -> None:
+    image = torch.rand(3, 20, 20).mul(255).bfloat16()
+    exact = gwsd(image.double(), ARTICLE)
+    torch.testing.assert_close(gwsd(image, ARTICLE), exact.bfloat16(), rtol=0, atol=0)
+
+
+def test_tensors_keep_their_gradient() -> None:
+    image = torch.from_numpy(noise(10)).movedim(-1, 0).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: gwsd(x, UNCLIPPED), [image])
+
+
+def test_the_table_of_bytes_is_the_definition() -> None:
+    """All 256 levels in each channel, with counts of their own."""
+    generator = np.random.default_rng(11)
+    image = np.concatenate([np.arange(256)] * 3 + [generator.integers(90, 120, 1232)]).astype(np.uint8)
+    image = np.stack([generator.permutation(image) for _ in range(3)], axis=-1).reshape(40, 50, 3)
+    for parameters in (ARTICLE, GWSD(target_mean=None), GWSD(target_std=200.3)):
+        np.testing.assert_array_equal(
+            gwsd(image, parameters), np.rint(by_hand(image.astype(float), parameters))
+        )
+
+
+@pytest.mark.parametrize("parameters", [ARTICLE, OWN])
+def test_views_are_as_good_as_copies(parameters: GWSD) -> None:
+    image = np.random.default_rng(12).integers(0, 256, (20, 30, 3), np.uint8)
+    for view in (image[..., ::-1], image[::-2], image.transpose(1, 0, 2)):
+        np.testing.assert_array_equal(gwsd(view, parameters), gwsd(view.copy(), parameters))
+
+
+def test_any_number_of_channels() -> None:
+    image = np.random.default_rng(13).integers(0, 256, (20, 30, 5), np.uint8)
+    for channels in (1, 2, 5):
+        exact = gwsd(image[..., :channels].astype(np.float64), ARTICLE)
+        np.testing.assert_array_equal(gwsd(image[..., :channels], ARTICLE), np.rint(exact))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((4, 4)),
+        np.zeros((0, 4, 3)),
+        np.zeros((4, 4, 3), np.int64),
+        torch.zeros(3, 4, 4, dtype=torch.int64),
+    ],
+)
+def test_what_is_no_image_is_refused(wrong: Any) -> None:
+    with pytest.raises(InputError, match="colour methods take"):
+        gwsd(wrong, ARTICLE)
+
+
+@pytest.mark.parametrize("robust", [False, True])
+def test_targets_are_means_over_a_training_set(robust: bool) -> None:
+    images: list[Values] = [noise(seed, 12 + seed, 15, 3) for seed in range(4)]
+    found = estimate_targets(iter(images), robust)
+    assert found.robust is robust
+    if not robust:
+        assert found.target_mean == pytest.approx(np.mean([image.mean() for image in images]))
+        assert found.target_std == pytest.approx(np.mean([image.std((0, 1)).mean() for image in images]))
+    assert estimate_targets([images[0]] * 3, robust) == estimate_targets(images[:1], robust)
+
+
+def test_targets_of_normalised_images_are_those_they_were_normalised_to() -> None:
+    normalised: list[Values] = [gwsd(noise(seed), UNCLIPPED) for seed in range(3)]
+    found = estimate_targets(normalised)
+    assert found.target_mean == pytest.approx(128)
+    assert found.target_std == pytest.approx(20)
+
+
+def test_no_images_give_no_targets() -> None:
+    with pytest.raises(InputError, match="from no images"):
+        estimate_targets([])

@@ -1,5 +1,6 @@
 """The dermatoscope's circle is cut, everything else is left, and fractions keep the middle."""
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -30,6 +31,16 @@ def seen_through(circle: Mask) -> Rgb:
     return image
 
 
+def largest_clear_area(inside: Mask) -> float:
+    """Share of the image that the largest rectangle without anything outside takes, of all on a grid."""
+    coarse = cv2.resize(inside.astype(np.uint8), (32, 32), interpolation=cv2.INTER_AREA)
+    outside = cv2.integral(1 - coarse)
+    top, bottom, left, right = np.ogrid[:33, :33, :33, :33]
+    dark = outside[bottom, right] - outside[top, right] - outside[bottom, left] + outside[top, left]
+    area = np.maximum(bottom - top, 0) * np.maximum(right - left, 0)
+    return float(area[dark == 0].max()) / 32**2
+
+
 @pytest.mark.parametrize("size", [(150, 200), (480, 640), (300, 300), (640, 480)])
 @pytest.mark.parametrize(("centre", "radius"), [((0.5, 0.5), 0.48), ((0.5, 0.5), 0.6), ((0.48, 0.52), 0.5)])
 def test_the_circle_is_found_and_nothing_dark_is_left(
@@ -51,6 +62,87 @@ def test_a_lesion_in_the_circle_does_not_count_as_dark_surround() -> None:
     assert plain is not None
     assert found is not None
     np.testing.assert_allclose(found, plain, atol=0.05)
+
+
+@pytest.mark.parametrize("centre", [(0.5, 0.45), (0.47, 0.53), (0.45, 0.5)])
+@pytest.mark.parametrize("radius", [0.6, 0.65, 0.7])
+def test_a_circle_larger_than_the_frame_leaves_only_corners_to_cut(
+    centre: tuple[float, float], radius: float
+) -> None:
+    circle = disc(150, 200, centre, radius)
+    box = field_of_view(seen_through(circle))
+    assert box is not None
+    assert cut(circle[..., None].astype(np.uint8), box).mean() > 0.99
+    assert (box.bottom - box.top) * (box.right - box.left) > 0.93 * largest_clear_area(circle)
+
+
+def test_a_fading_vignette_is_cut_where_it_is_dark() -> None:
+    """Brightness falls to nothing over a third of the radius, as at the rim of a lens."""
+    y, x = np.mgrid[:150, :200]
+    fade = np.clip((118 - np.hypot(y - 75, x - 100)) / 40, 0, 1)[..., None]
+    image = (skin(150, 200) * fade).astype(np.uint8)
+    box = field_of_view(image)
+    assert box is not None
+    assert (cut(image, box).max(axis=2) < 50).mean() < 0.005
+
+
+def test_mild_shading_is_left_alone() -> None:
+    y, x = np.mgrid[:150, :200]
+    shading = 1 - 0.5 * ((y - 75) ** 2 + (x - 100) ** 2)[..., None] / (75**2 + 100**2)
+    assert field_of_view((skin(150, 200) * shading).astype(np.uint8)) is None
+
+
+@pytest.mark.parametrize("line", [0, 90])
+def test_black_bars_are_cut_and_nothing_else(line: int) -> None:
+    """A scanner may leave a bright line around everything."""
+    image = skin(300, 400)
+    image[:40] = image[-25:] = image[:, :30] = 12
+    image[[0, -1]] = line
+    box = field_of_view(image)
+    assert box is not None
+    np.testing.assert_allclose(box, (40 / 300, 275 / 300, 30 / 400, 1), atol=0.01)
+
+
+def test_a_circle_between_bars_is_found() -> None:
+    image = np.full((300, 300, 3), 8, np.uint8)
+    circle = disc(200, 300, (0.5, 0.5), 0.6)
+    image[50:250] = seen_through(circle)
+    box = field_of_view(image)
+    assert box is not None
+    kept = np.zeros((300, 300, 1), np.uint8)
+    kept[50:250, :, 0] = circle
+    assert cut(kept, box).mean() > 0.99
+
+
+def test_a_dark_lesion_that_meets_the_rim_is_kept() -> None:
+    """Half of the field of view is lesion, as dark as the surround: only the circle tells them apart."""
+    circle = disc(200, 200, (0.5, 0.5), 0.45)
+    plain = seen_through(circle)
+    image = plain.copy()
+    image[disc(200, 200, (0.85, 0.45), 0.3) & circle] = (30, 20, 18)
+    whole, found = field_of_view(plain), field_of_view(image)
+    assert whole is not None
+    assert found is not None
+    np.testing.assert_allclose(found, whole, atol=0.06)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_dark_tufts_of_hair_in_the_corners_are_no_circle(seed: int) -> None:
+    """Triangles with ragged edges, as thick hair makes around a lesion on the scalp."""
+    generator = np.random.default_rng(seed)
+    image = skin(150, 200)
+    for corner in ((0, 0), (0, 199), (149, 0), (149, 199)):
+        for _ in range(25):
+            end = generator.integers(10, 70, 2)
+            target = [int(abs(c - e)) for c, e in zip(corner, end, strict=True)]
+            cv2.line(image, corner[::-1], target[::-1], (20, 15, 15), 3)
+    assert field_of_view(image) is None
+
+
+def test_a_limb_before_a_dark_background_is_no_circle() -> None:
+    image = skin(150, 200)
+    image[:40] = image[120:] = (60, 50, 60)
+    assert field_of_view(image) is None
 
 
 def test_images_without_a_dark_surround_are_left_alone() -> None:

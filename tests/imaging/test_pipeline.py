@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from transxv2s.imaging.colour import GWSD
+from transxv2s.imaging.colour import CLAHE, GWSD, METHODS, GrayWorld, MaxRGB, ShadesOfGray, Wiener
 from transxv2s.imaging.hair import HairRemoval
 from transxv2s.imaging.pipeline import LARGEST_SHORT_SIDE, Preprocessing, bounded, resize, to_tensor
 
@@ -34,7 +34,23 @@ OTHERS: dict[str, dict[str, Any]] = {
     "mean": {"colour": GWSD(target_mean=140)},
     "deviation": {"colour": GWSD(target_std=40)},
     "gain": {"colour": GWSD(max_gain=5)},
+    "robust": {"colour": GWSD(robust=True)},
+    "method": {"colour": GrayWorld()},
     "size": {"size": 96},
+}
+PEERS = {
+    f"peer {method.method} {method.model_dump(exclude={'method'})}": {"colour": method}
+    for method in (
+        GrayWorld(max_gain=2),
+        ShadesOfGray(),
+        ShadesOfGray(p=3),
+        MaxRGB(),
+        CLAHE(),
+        CLAHE(clip_limit=3),
+        CLAHE(tiles=4),
+        Wiener(),
+        Wiener(radius=1),
+    )
 }
 
 
@@ -97,10 +113,11 @@ def test_the_steps_do_what_they_say() -> None:
 
 
 def test_the_digest_tells_all_parameters_and_versions_apart() -> None:
-    digests = {name: Preprocessing(**change).digest() for name, change in OTHERS.items()}
+    changes = OTHERS | PEERS
+    digests = {name: Preprocessing(**change).digest() for name, change in changes.items()}
     digests["default"] = Preprocessing().digest()
-    digests["other version"] = Preprocessing().model_copy(update={"version": 2}).digest()
-    assert len(set(digests.values())) == len(OTHERS) + 2, digests
+    digests["other version"] = Preprocessing().model_copy(update={"version": 1}).digest()
+    assert len(set(digests.values())) == len(changes) + 2, digests
 
 
 def test_every_parameter_is_among_those_told_apart() -> None:
@@ -111,12 +128,54 @@ def test_every_parameter_is_among_those_told_apart() -> None:
     assert len(OTHERS) == names(Preprocessing, HairRemoval, GWSD) - versions + targets_that_may_be_none
 
 
-@pytest.mark.parametrize("change", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("change", [*OTHERS.values(), *PEERS.values()], ids=[*OTHERS, *PEERS])
 def test_json_and_back(change: dict[str, Any]) -> None:
     preprocessing = Preprocessing(**change)
     read = Preprocessing.model_validate_json(preprocessing.model_dump_json())
     assert read == preprocessing
     assert read.digest() == preprocessing.digest()
+
+
+def test_a_colour_without_a_method_is_gwsd_as_in_the_first_configurations() -> None:
+    read = Preprocessing.model_validate({"colour": {"target_mean": 163.7, "target_std": 47.5}})
+    assert read == Preprocessing(colour=GWSD(target_mean=163.7, target_std=47.5))
+    assert Preprocessing.model_validate({"colour": {}}).colour == GWSD()
+
+
+def test_no_colour_stays_no_colour_and_leaves_pixels_as_they_are() -> None:
+    """As in the first checkpoint, which says null."""
+    read = Preprocessing.model_validate_json(PLAIN.model_dump_json())
+    assert read.colour is None
+    assert PLAIN.model_dump(mode="json")["colour"] is None
+    image = noise(150, 200)
+    np.testing.assert_array_equal(read.apply(image), resize(image, 128, 128))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_is_chosen_by_its_key_and_changes_the_colours(name: str) -> None:
+    chosen = Preprocessing.model_validate({**PLAIN.model_dump(), "colour": {"method": name}})
+    assert type(chosen.colour) is METHODS[name]
+    assert (chosen.apply(noise(150, 200)) != PLAIN.apply(noise(150, 200))).any()
+
+
+@pytest.mark.parametrize(
+    ("colour", "place", "words"),
+    [
+        ({"method": "retinex"}, ("colour",), "one of gwsd, gray_world"),
+        ({"method": ["gwsd"]}, ("colour",), "one of gwsd, gray_world"),
+        ({"method": "clahe", "p": 6}, ("colour", "p"), "not permitted"),
+        ({"target_mean": 300}, ("colour", "target_mean"), "less than or equal to 255"),
+        ("gwsd", ("colour",), ""),
+    ],
+)
+def test_a_wrong_colour_is_refused_by_the_key_as_it_is_written(
+    colour: Any, place: tuple[str, ...], words: str
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Preprocessing.model_validate({"colour": colour})
+    (error,) = caught.value.errors()
+    assert error["loc"] == place
+    assert words in error["msg"]
 
 
 @pytest.mark.parametrize(

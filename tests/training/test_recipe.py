@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from transxv2s.errors import ConfigError
+from transxv2s.imaging.colour import GWSD
 from transxv2s.training.recipe import Recipe, load_recipe
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -127,7 +128,7 @@ def test_every_committed_recipe_loads_with_relative_paths(path: Path) -> None:
 def test_the_articles_recipe() -> None:
     recipe = load_recipe(CONFIGS / "paper.yaml")
     colour = recipe.preprocessing.colour
-    assert colour is not None
+    assert isinstance(colour, GWSD)
     assert (colour.target_mean, colour.target_std) == (163.7, 47.5)
     assert recipe.preprocessing.hair_removal is not None
     assert recipe.preprocessing.size == 128

@@ -15,6 +15,7 @@ from transxv2s.cli.data import data
 from transxv2s.cli.evaluate import evaluate
 from transxv2s.cli.info import info
 from transxv2s.cli.predict import predict
+from transxv2s.cli.preprocess import preprocess
 from transxv2s.cli.train import train
 from transxv2s.errors import TransXV2SError
 
@@ -27,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",  # joins the lines of a docstring's paragraph
     pretty_exceptions_enable=False,
 )
-for command in (info, predict, evaluate, audit, train):
+for command in (info, predict, preprocess, evaluate, audit, train):
     app.command()(command)
 app.add_typer(data, name="data")
 

@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     from transxv2s.datasets.records import Reading
 
-DATASETS = "isic2019, isic2019-test, isic2018, isic2018-test, ham10000, table or folder"
+DATASETS = "isic2019, isic2019-test, isic2018, isic2018-validation, isic2018-test, ham10000, table or folder"
 
 Root: TypeAlias = Annotated[Path, typer.Option(metavar="DIR", help="Folder of the data set.")]
 Table: TypeAlias = Annotated[

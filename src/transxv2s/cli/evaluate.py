@@ -1,6 +1,7 @@
 """`transxv2s evaluate`: what a checkpoint is worth on labelled images."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -39,6 +40,10 @@ def evaluate(
     floor: Annotated[
         float, typer.Option(min=0, max=1, help="A class with less recall raises an alarm.")
     ] = 0.5,
+    ham10000: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="isic2019: take HAM10000's files, which may be larger, from here."),
+    ] = None,
     table: options.Table = None,
     columns: options.Columns = None,
     labels: options.Labels = None,
@@ -54,6 +59,8 @@ def evaluate(
     """
     from transxv2s.classifier import Classifier, default_checkpoint
     from transxv2s.datasets import splits
+    from transxv2s.datasets.ham10000 import files
+    from transxv2s.datasets.records import with_larger_files
     from transxv2s.errors import ConfigError
     from transxv2s.evaluation.run import Chosen, run
     from transxv2s.files import make_folders
@@ -64,6 +71,8 @@ def evaluate(
     reading = options.read_dataset(
         dataset, root, table=table, columns=columns, labels=labels, taxonomy=taxonomy
     )
+    if ham10000:
+        reading = replace(reading, records=with_larger_files(reading.records, files(ham10000)))
     loaded = splits.load(split) if split else None
     if loaded and fold is not None:
         loaded = loaded.for_fold(fold)

@@ -4,7 +4,7 @@ import io
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -32,9 +32,9 @@ class SeenImages:
     def to_bytes(self) -> bytes:
         """An .npz archive without pickles."""
         buffer = io.BytesIO()
-        np.savez_compressed(
-            buffer, ids=np.array(self.ids), lesions=np.array(self.lesions), **self.fingerprints.to_arrays()
-        )
+        arrays: dict[str, Any] = {"ids": np.array(self.ids), "lesions": np.array(self.lesions)}
+        arrays |= self.fingerprints.to_arrays()
+        np.savez_compressed(buffer, **arrays)
         return buffer.getvalue()
 
     @classmethod
@@ -49,7 +49,7 @@ class SeenImages:
                 named = dict(arrays)
             ids, lesions = (tuple(named.pop(key).tolist()) for key in ("ids", "lesions"))
             return cls(ids, lesions, Fingerprints.from_arrays(named))
-        except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise CheckpointError(
                 f"the list of training images in the checkpoint is damaged ({error}); copy it again."
             ) from error

@@ -51,9 +51,9 @@ class Reading:
     notes: tuple[str, ...] = ()
 
 
-def with_larger_files(records: Iterable[Record], files: Mapping[str, Path]) -> list[Record]:
+def with_larger_files(records: Iterable[Record], files: Mapping[str, Path]) -> tuple[Record, ...]:
     """The records, with the file replaced where another collection holds the same image id."""
-    return [replace(record, path=files.get(record.id, record.path)) for record in records]
+    return tuple(replace(record, path=files.get(record.id, record.path)) for record in records)
 
 
 def examples(names: Iterable[str]) -> str:

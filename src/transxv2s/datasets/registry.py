@@ -37,6 +37,7 @@ def read(name: str, root: Path, options: TableOptions = TableOptions()) -> Readi
         "isic2019": lambda: isic2019.read(root),
         "isic2019-test": lambda: isic2019.read(root, "Test"),
         "isic2018": lambda: isic2018.read(root),
+        "isic2018-validation": lambda: isic2018.read(root, "Validation"),
         "isic2018-test": lambda: isic2018.read(root, "Test"),
         "ham10000": lambda: ham10000.read(root),
         "table": lambda: table.read(root, options.path, options.columns, options.label_map, options.taxonomy),

@@ -5,25 +5,21 @@ other, and `keys` 16 bytes for each of them in the same order: a hash of path, s
 the file, so that a file that is replaced or edited is made again, and so is a data set that is moved. What is
 asked for is looked up there and only the rest is made: a resumed run, a subset, a larger set, a mended file.
 Both files only ever grow, and a square is written before its key: what a kill leaves half written is cut off.
+A store may be deleted whenever no process uses it.
 """
 
 import hashlib
 import logging
-import multiprocessing
 import os
 import shutil
-import signal
-import threading
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 from filelock import AcquireReturnProxy, BaseFileLock, FileLock, Timeout
 from numpy.typing import NDArray
@@ -35,6 +31,7 @@ from transxv2s.datasets.records import Record, counted
 from transxv2s.errors import DataError, ImageError
 from transxv2s.imaging.decode import decode
 from transxv2s.imaging.pipeline import Preprocessing, Rgb
+from transxv2s.workers import workers
 
 IMAGES, KEYS, PIPELINE, LOCK = "images.u8", "keys", "preprocessing.json", "lock"
 KEY_BYTES = 16
@@ -90,6 +87,7 @@ class Filled:
         images: How many were asked for.
         made: How many of them were not there before.
         failures: Of the images that cannot be prepared, with their full path; all others are there.
+        keys: Of the images, in their order.
     """
 
     path: Path
@@ -97,6 +95,7 @@ class Filled:
     images: int
     made: int
     failures: tuple[ImageError, ...]
+    keys: tuple[bytes, ...] = field(repr=False)
 
 
 def prepare(records: Sequence[Record], preprocessing: Preprocessing, folder: Path) -> Prepared:
@@ -113,7 +112,7 @@ def prepare(records: Sequence[Record], preprocessing: Preprocessing, folder: Pat
             f"remove them; `transxv2s data prepare` lists them all"
         )
     row_of = _rows(filled.path, preprocessing.size)
-    rows = np.array([row_of[_key(record.path)] for record in records])
+    rows = np.array([row_of[key] for key in filled.keys])
     return Prepared(filled.path / IMAGES, rows, preprocessing.size)
 
 
@@ -133,7 +132,8 @@ def fill(records: Sequence[Record], preprocessing: Preprocessing, folder: Path) 
     if not records:
         raise DataError("there are no images to prepare: check the data folder and the split")
     path = folder / preprocessing.digest()
-    wanted = {_key(record.path): record.path for record in records}
+    keys = tuple(_key(record.path) for record in records)
+    wanted = dict(zip(keys, (record.path for record in records), strict=True))
     made, failures = 0, list[ImageError]()
     if not wanted.keys() <= _rows(path, preprocessing.size).keys():
         with _written(path, preprocessing):
@@ -141,8 +141,8 @@ def fill(records: Sequence[Record], preprocessing: Preprocessing, folder: Path) 
             missing = {key: file for key, file in wanted.items() if key not in there}
             failures = _append(path, len(there), missing, preprocessing) if missing else []
             made = len(missing) - len(failures)
-    digest = hashlib.sha256(preprocessing.digest().encode() + b"".join(wanted)).hexdigest()[:12]
-    return Filled(path, digest, len(records), made, tuple(failures))
+    digest = hashlib.sha256(preprocessing.digest().encode() + b"".join(keys)).hexdigest()[:12]
+    return Filled(path, digest, len(records), made, tuple(failures), keys)
 
 
 def _key(path: Path) -> bytes:
@@ -238,7 +238,7 @@ def _made(
 ) -> Generator[tuple[bytes, Rgb | ImageError]]:
     """Each missing square by its key, or why it cannot be made, with a bar on stderr."""
     console = Console(stderr=True)
-    with _workers(len(missing)) as pool:
+    with workers(len(missing), AT_ONCE) as pool:
         squares = pool.map(partial(_square, preprocessing), missing.values(), chunksize=AT_ONCE)
         pairs: Iterable[tuple[bytes, Rgb | ImageError]] = zip(missing, squares, strict=True)
         yield from track(
@@ -246,36 +246,11 @@ def _made(
         )
 
 
-@contextmanager
-def _workers(tasks: int) -> Iterator[ProcessPoolExecutor]:
-    """Worker processes; if the caller fails, they finish what they hold and no more."""
-    pool = ProcessPoolExecutor(min(os.cpu_count() or 1, -(-tasks // AT_ONCE)), initializer=_begin_work)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _begin_work() -> None:
-    """In a worker: leaves Ctrl-C to the parent, and OpenCV's threads, which do not survive a fork, alone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(0)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would otherwise wait for work, and hold the lock, for ever."""
-    if parent := multiprocessing.parent_process():
-        parent.join()
-        os._exit(1)
-
-
 def _square(preprocessing: Preprocessing, path: Path) -> Rgb | ImageError:
     try:
         return preprocessing.apply(decode(path, str(path)))
     except ImageError as error:
         return error
-    except (
-        Exception
-    ) as error:  # a fault of ours that one odd image brings out: the others are made all the same
+    except Exception as error:
+        # A fault of ours that one odd image brings out: the others are made all the same.
         return ImageError(str(path), f"it cannot be preprocessed ({error}); leave it out and report this")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from transxv2s.imaging.colour import GWSD, gwsd
+from transxv2s.imaging.colour import GWSD, Colour
 from transxv2s.imaging.crop import central, cut, field_of_view
 from transxv2s.imaging.hair import HairRemoval, remove_hair
 
@@ -45,7 +45,7 @@ class Preprocessing(BaseModel):
         hair_removal: None leaves hair where it is.
         field_of_view: Cut off the dermatoscope's dark surround where there is one.
         crop_fraction: Central fraction of each side that is kept, in (0, 1].
-        colour: GWSD; None leaves colours as they are.
+        colour: GWSD or another method, told by its key `method`; None leaves colours as they are.
         size: Side of the square in pixels.
         version: Of the algorithms; raised whenever the same parameters would give other pixels.
     """
@@ -55,20 +55,21 @@ class Preprocessing(BaseModel):
     hair_removal: HairRemoval | None = HairRemoval()
     field_of_view: bool = True
     crop_fraction: float = Field(default=1.0, gt=0, le=1)
-    colour: GWSD | None = GWSD()
+    colour: Colour = GWSD()
     size: int = Field(default=128, ge=64)
-    version: Literal[1] = 1
+    version: Literal[2] = 2
 
     def apply(self, rgb: Rgb) -> Rgb:
         """RGB uint8 (H, W, 3) of any size to uint8 (size, size, 3)."""
         rgb = bounded(rgb)
+        box = field_of_view(rgb) if self.field_of_view else None  # first: bars and rims can pass for hair
         if self.hair_removal:
             rgb = remove_hair(rgb, self.hair_removal)
-        if self.field_of_view and (box := field_of_view(rgb)):
+        if box:
             rgb = cut(rgb, box)
         rgb = central(rgb, self.crop_fraction)
         if self.colour:
-            rgb = gwsd(rgb, self.colour)
+            rgb = self.colour.apply(rgb)
         return resize(rgb, self.size, self.size)
 
     def digest(self) -> str:

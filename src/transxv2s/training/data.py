@@ -107,7 +107,7 @@ class LesionData(lightning.LightningDataModule):
         split = splits.load(data.split)
         return split if data.fold is None else split.for_fold(data.fold)
 
-    def _larger(self, records: Sequence[Record]) -> list[Record]:
+    def _larger(self, records: Sequence[Record]) -> tuple[Record, ...]:
         folder = self.recipe.data.ham10000
         return with_larger_files(records, ham10000.files(folder) if folder else {})
 
@@ -121,7 +121,7 @@ class LesionData(lightning.LightningDataModule):
         change = augment.build(recipe.augmentation, recipe.preprocessing.size) if subset == "train" else None
         return PreparedImages(self._images(self.records[subset]), self.labels(subset), change)
 
-    def _images(self, records: list[Record]) -> store.Images:
+    def _images(self, records: Sequence[Record]) -> store.Images:
         """Under the article's protocol an image as it is, beside copies that are preprocessed."""
         recipe, folder = self.recipe.preprocessing, self.recipe.data.store
         if not is_doubled(self.split):

@@ -1,8 +1,8 @@
 """Finds pictures that are there twice: recompressed, resized, squashed, flipped, turned or simply copied.
 
-A picture is reduced to its fine texture: local contrast, without the dark surround of the dermatoscope, because
-dermoscopic images all look like a blob in the middle of a disc. Of that texture a fingerprint keeps, in 4 bits
-a number,
+A picture is reduced to its fine texture: local contrast, without the dark surround of the dermatoscope,
+because dermoscopic images all look like a blob in the middle of a disc. Of that texture a fingerprint keeps,
+in 4 bits a number,
 
 - the lower spatial frequencies of the whole frame squashed to a square (`frame`). Flips and quarter turns act
   on them by signs and a transposition, so that eight copies are compared without decoding anything again;

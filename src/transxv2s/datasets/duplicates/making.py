@@ -1,7 +1,7 @@
 """Makes the fingerprints of image files, in parallel, and keeps them for the next time.
 
-The cache is one file of fixed rows: a hash of path, size and time of last change, and the fingerprint. It only
-ever grows, under a lock and by whole batches, so that an interrupted run goes on where it stopped.
+The cache is one file of fixed rows: a hash of path, size and time of last change, and the fingerprint. It
+only ever grows, under a lock and by whole batches, so that an interrupted run goes on where it stopped.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from rich.progress import track
 
 from transxv2s.datasets.duplicates import disc, frame
 from transxv2s.datasets.duplicates.fingerprints import DIGEST_BYTES, FULL_BYTES, VERSION, Fingerprints
+from transxv2s.datasets.records import counted
 from transxv2s.errors import DataError, ImageError
 from transxv2s.imaging.decode import decode
 
@@ -91,7 +92,8 @@ def _row(path: Path) -> bytes | ImageError:
 
 def _first_of(failures: list[ImageError]) -> ImageError:
     first = failures[0]
-    others = f" ({len(failures) - 1:,} more images cannot be read)" if len(failures) > 1 else ""
+    names = [failure.name for failure in failures]
+    others = f" ({counted(names, 'image', 'images')}, cannot be read)" if len(names) > 1 else ""
     return ImageError(first.name, first.reason + others)
 
 

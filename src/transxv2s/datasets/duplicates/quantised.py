@@ -16,5 +16,5 @@ def packed(values: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 def unpacked(packs: NDArray[np.uint8], count: int) -> NDArray[np.float32]:
     """The middles of the levels, (N, ⌈count/2⌉) to (N, count), in steps: ±0.5 to ±7.5."""
-    levels = np.stack([packs >> 4, packs & 15], axis=-1).reshape(len(packs), -1)[:, :count]
+    levels = np.stack([packs >> 4, packs & 15], axis=-1).reshape(len(packs), 2 * packs.shape[1])[:, :count]
     return levels.astype(np.float32) - 7.5

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from transxv2s.datasets.duplicates import disc, frame
 from transxv2s.datasets.duplicates.fingerprints import Bytes, Fingerprints
 
-# Evidence as in `_enough`. Chosen on planted copies of, and pairs among, the images of ISIC 2019 at even positions
-# in the order of their names; benchmarks/near_duplicates.py plants copies of the others.
+# Evidence as in `_enough`. Chosen on the images of ISIC 2019 at even positions in order of their names: on
+# pairs of them and planted copies of them; benchmarks/near_duplicates.py plants copies of the others.
 FRAME_EVIDENCE, DISC_EVIDENCE = 1.0, 1.1
 LIKELY = 0.55  # correlation of magnitudes from which the phases of two discs are compared
 BLOCK = 32_000_000  # correlations held at once, 128 MB
@@ -117,7 +117,7 @@ def _discs(a: Bytes, b: Bytes, within: bool) -> Matches:
 
 def _seen(first: Bytes, second: Bytes) -> Floats:
     """The smaller of the shares, 0..1, that the rows begin with: (N, K) twice to (N,)."""
-    return np.minimum(first[:, 0], second[:, 0]).astype(np.float32) / 255
+    return np.minimum(first[:, 0], second[:, 0]).astype(np.float32) / np.float32(255)
 
 
 def _add(found: Matches, first: Places, second: Places, value: Floats) -> None:

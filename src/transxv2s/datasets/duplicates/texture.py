@@ -1,5 +1,7 @@
 """Local contrast of a picture where it shows skin: what two copies share and two lesions do not."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +37,7 @@ def texture(grey: Floats, within: NDArray[np.bool_]) -> tuple[Floats, float]:
         The texture (SIDE, SIDE), 0 where nothing is seen, and the share of `within` that is seen, 0..1.
     """
     weight = _skin(grey, within)
-    near = _blurred(weight) + 1e-3
+    near = np.maximum(_blurred(weight), np.float32(1e-3))
     deviation = weight * (grey - _blurred(weight * grey) / near)
     local = np.sqrt(_blurred(deviation**2) / near)
     contrast = deviation / (local + FLAT * deviation.std() + NOISE)
@@ -51,5 +53,5 @@ def _skin(grey: Floats, within: NDArray[np.bool_]) -> Floats:
     return np.asarray(eroded * within, np.float32)
 
 
-def _blurred(values: Floats) -> Floats:
+def _blurred(values: NDArray[np.floating[Any]]) -> Floats:
     return np.asarray(cv2.GaussianBlur(values, (0, 0), SCALE, borderType=cv2.BORDER_REFLECT), np.float32)

@@ -1,0 +1,98 @@
+"""Predictions in a file that grows: the classifier's own, resumed after a kill, honest about failures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from transxv2s.classifier import Classifier, Prepared
+from transxv2s.datasets.records import Record
+from transxv2s.errors import DataError
+from transxv2s.evaluation.predictions import predict
+from transxv2s.finding import Finding
+from transxv2s.taxonomy import ISIC2019
+
+CODES = ISIC2019.codes
+
+
+@pytest.fixture
+def records(pictures: list[Path]) -> list[Record]:
+    return [Record(path.stem, path, 0, None, "MSK") for path in pictures]
+
+
+class Dying:
+    """A classifier that is killed before a batch."""
+
+    def __init__(self, classifier: Classifier, batches: int) -> None:
+        self._classifier, self._left = classifier, batches
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._classifier, name)
+
+    def findings(self, images: Sequence[Prepared]) -> list[Finding]:
+        self._left -= 1
+        if self._left < 0:
+            raise KeyboardInterrupt
+        return self._classifier.findings(images)
+
+
+def test_predictions_are_the_classifiers_own(
+    classifier: Classifier, records: list[Record], tmp_path: Path
+) -> None:
+    found = predict(classifier, records, CODES, tmp_path / "p.csv", batch_size=3)
+    for record, row, referred in zip(found.records, found.probabilities, found.referred, strict=True):
+        finding = classifier.classify(record.path)
+        assert np.allclose(row, list(finding.probabilities.values()), atol=1e-6)
+        assert referred == (finding.decision == "expert_review")
+    assert not (tmp_path / "p.csv.partial").exists()
+
+
+def test_a_second_call_reads_the_file_alone(
+    classifier: Classifier, records: list[Record], tmp_path: Path
+) -> None:
+    first = predict(classifier, records, CODES, tmp_path / "p.csv")
+    again = predict(Dying(classifier, 0), records, CODES, tmp_path / "p.csv")  # type: ignore[arg-type]
+    assert np.array_equal(first.probabilities, again.probabilities)
+    assert np.array_equal(first.skin_angle, again.skin_angle, equal_nan=True)
+    assert [r.id for r in again.records] == [r.id for r in records]
+
+
+@pytest.mark.parametrize("cut", [0, 1, 9, 40])
+def test_a_killed_run_goes_on(
+    classifier: Classifier, records: list[Record], tmp_path: Path, cut: int
+) -> None:
+    """Also where the last line was half written."""
+    path = tmp_path / "p.csv"
+    with pytest.raises(KeyboardInterrupt):
+        predict(Dying(classifier, 1), records, CODES, path, batch_size=2)  # type: ignore[arg-type]
+    partial = tmp_path / "p.csv.partial"
+    content = partial.read_bytes()
+    assert len(content.splitlines()) == 3  # header and two rows
+    partial.write_bytes(content[: len(content) - cut])
+    found = predict(classifier, records, CODES, path, batch_size=2)
+    whole = predict(classifier, records, CODES, tmp_path / "whole.csv", batch_size=2)
+    assert np.allclose(found.probabilities, whole.probabilities, atol=1e-6)
+    assert len(path.read_text().splitlines()) == 1 + len(records)
+
+
+def test_images_that_cannot_be_read_are_failures(
+    classifier: Classifier, records: list[Record], tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8\xff not a picture")
+    found = predict(classifier, [Record("bad", broken, 0, None, "MSK"), *records], CODES, tmp_path / "p.csv")
+    assert [r.id for r in found.records] == [r.id for r in records]
+    assert list(found.failures) == ["bad"]
+    with pytest.raises(DataError, match="none of the images can be read; the first: bad"):
+        predict(classifier, [Record("bad", broken, 0, None, "MSK")], CODES, tmp_path / "q.csv")
+
+
+def test_predictions_of_another_checkpoint_are_not_mixed(
+    classifier: Classifier, records: list[Record], tmp_path: Path
+) -> None:
+    predict(classifier, records, CODES, tmp_path / "p.csv")
+    text = (tmp_path / "p.csv").read_text().replace(classifier.digest, "0" * len(classifier.digest))
+    (tmp_path / "p.csv").write_text(text)
+    with pytest.raises(DataError, match="holds predictions of another checkpoint"):
+        predict(classifier, records, CODES, tmp_path / "p.csv")

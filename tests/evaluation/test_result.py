@@ -1,0 +1,168 @@
+"""What is said of predictions: classes compared, scores by an outside judge, referral counted by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import balanced_accuracy_score
+
+from transxv2s.datasets.records import Record
+from transxv2s.errors import DataError
+from transxv2s.evaluation.predictions import Predictions
+from transxv2s.evaluation.result import common_taxonomy, evaluate
+from transxv2s.taxonomy import ISIC2018, ISIC2019, ISIC2019_UNK, NEVUS_MELANOMA, Taxonomy
+
+ALL = ISIC2019.codes
+
+
+def predictions(data: Taxonomy, codes: list[str], seed: int = 0) -> Predictions:
+    """Random predictions of a network with 8 classes, for images with these labels."""
+    random = np.random.default_rng(seed)
+    records = tuple(
+        Record(f"i{i}", Path("x"), data.index(code), None, "AB"[i % 2], 10.0 * (i % 9), "female")
+        for i, code in enumerate(codes)
+    )
+    probabilities = random.dirichlet(np.ones(len(ISIC2019)), len(codes))
+    angles = np.where(np.arange(len(codes)) % 4 == 0, np.nan, 60.0)
+    return Predictions(records, probabilities, random.random(len(codes)) < 0.5, angles, {})
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (ISIC2019, "isic2019"),
+        (ISIC2018, "isic2018"),
+        (ISIC2019_UNK, "isic2019"),
+        (NEVUS_MELANOMA, "nevus-melanoma"),
+    ],
+)
+def test_the_classes_in_which_a_network_with_eight_is_scored(data: Taxonomy, expected: str) -> None:
+    assert common_taxonomy(ISIC2019, data).name == expected
+
+
+def test_a_coarser_network_is_scored_in_its_own_classes() -> None:
+    assert common_taxonomy(ISIC2018, ISIC2019) == ISIC2018
+
+
+def test_seven_classes_add_actinic_keratosis_and_squamous_cell_carcinoma() -> None:
+    made = predictions(ISIC2018, [*ISIC2018.codes] * 6)
+    result, scored = evaluate(
+        predictions=made,
+        lesions=[r.id for r in made.records],
+        model=ISIC2019,
+        data=ISIC2018,
+        trained=ALL,
+        floor=0.5,
+    )
+    p = made.probabilities
+    seven = np.stack([p[:, 0], p[:, 1], p[:, 2], p[:, 3] + p[:, 7], p[:, 4], p[:, 5], p[:, 6]], axis=1)
+    assert np.allclose(scored.probabilities, seven)
+    judge = balanced_accuracy_score([r.label for r in made.records], seven.argmax(1))
+    assert result["scores"]["balanced_accuracy"]["value"] == pytest.approx(judge)
+    assert result["official"]["balanced_accuracy"] == pytest.approx(judge)
+
+
+def test_the_class_that_no_network_knows_counts_in_the_official_rules_alone() -> None:
+    codes = [*ISIC2019_UNK.codes] * 5
+    made = predictions(ISIC2019_UNK, codes)
+    result, scored = evaluate(
+        predictions=made,
+        lesions=[r.id for r in made.records],
+        model=ISIC2019,
+        data=ISIC2019_UNK,
+        trained=ALL,
+        floor=0.5,
+    )
+    known = [i for i, code in enumerate(codes) if code != "UNK"]
+    assert scored.ids == [f"i{i}" for i in known]
+    assert result["scores"]["images"] == 40
+    assert "5 images are of no class of the network" in result["notes"][0]
+    truth, said = [r.label for r in made.records], made.probabilities.argmax(1)
+    assert result["official"]["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(truth, said))
+    unknown = [code == "UNK" for code in codes]
+    assert result["referral"]["of_unknown_classes"] == pytest.approx(made.referred[unknown].mean())
+
+
+def test_only_classes_of_both_sides_are_scored() -> None:
+    made = predictions(ISIC2019, ["MEL", "NV", "DF", "VASC"] * 10)
+    result, scored = evaluate(
+        predictions=made,
+        lesions=[r.id for r in made.records],
+        model=ISIC2019,
+        data=ISIC2019,
+        trained=["MEL", "NV", "BCC"],
+        floor=0.5,
+    )
+    assert set(scored.labels.tolist()) == {ISIC2019.index("MEL"), ISIC2019.index("NV")}
+    assert result["notes"][0].startswith("20 images are of classes never trained on and are left out")
+    assert "DF" in result["scores"]["absent"]
+
+
+def test_nevus_or_melanoma_is_asked_given_that_it_is_one_of_them() -> None:
+    made = predictions(NEVUS_MELANOMA, ["MEL", "NV"] * 20)
+    result, scored = evaluate(
+        predictions=made,
+        lesions=[r.id for r in made.records],
+        model=ISIC2019,
+        data=NEVUS_MELANOMA,
+        trained=ALL,
+        floor=0.5,
+    )
+    p = made.probabilities[:, :2]
+    assert np.allclose(scored.probabilities, p / p.sum(1, keepdims=True))
+    assert "given that the lesion is one of MEL, NV" in result["notes"][-1]
+
+
+def test_referral_is_counted_by_need() -> None:
+    codes = ["MEL", "AK", "NV", "BKL"] * 10
+    made = predictions(ISIC2019, codes)
+    result, _ = evaluate(
+        predictions=made,
+        lesions=[r.id for r in made.records],
+        model=ISIC2019,
+        data=ISIC2019,
+        trained=ALL,
+        floor=0.5,
+    )
+    needs = np.array([code in ("MEL", "AK") for code in codes])
+    right = made.probabilities.argmax(1) == [r.label for r in made.records]
+    assert dict(result["referral"]) == {
+        "referred": pytest.approx(made.referred.mean()),
+        "of_lesions_needing_an_expert": pytest.approx(made.referred[needs].mean()),
+        "of_benign_lesions": pytest.approx(made.referred[~needs].mean()),
+        "of_unknown_classes": None,
+        "accuracy_of_answers": pytest.approx(right[~made.referred].mean()),
+    }
+
+
+def test_groups_are_told_apart() -> None:
+    made = predictions(ISIC2019, ["MEL", "NV"] * 45)
+    result, _ = evaluate(
+        predictions=made,
+        lesions=[r.id for r in made.records],
+        model=ISIC2019,
+        data=ISIC2019,
+        trained=ALL,
+        floor=0.5,
+    )
+    sizes = {name: {g["group"]: g["images"] for g in rows} for name, rows in result["subgroups"].items()}
+    assert sizes["source"] == {"A": 45, "B": 45}
+    assert sizes["sex"] == {"female": 90}
+    assert sizes["site"] == {"unknown": 90}
+    assert sizes["skin tone"] == {"very light": 67, "unknown": 23}
+    assert list(sizes["age"]) == ["0–29", "30–49", "50–69", "70+"]
+
+
+def test_nothing_to_score_is_refused() -> None:
+    made = predictions(ISIC2019, ["DF"] * 3)
+    with pytest.raises(
+        DataError, match="none of the images is of a class that the checkpoint was trained on"
+    ):
+        evaluate(
+            predictions=made,
+            lesions=["a", "b", "c"],
+            model=ISIC2019,
+            data=ISIC2019,
+            trained=["MEL"],
+            floor=0.5,
+        )
