@@ -48,7 +48,7 @@ def _share(held: Affected) -> float | None:
 
 def measure(reading: Reading, grouped: Path, seeds: range) -> dict[str, Shares]:
     """The three ways of splitting."""
-    records, pairs = list(reading.records), copies(reading.records)
+    records, (pairs, _) = list(reading.records), copies(reading.records)
     twice = doubled(records)
     return {
         "by image, 85/15": shares(reading, [by_image(records, seed) for seed in seeds], pairs),

@@ -90,6 +90,16 @@ def test_a_planted_leak_is_found(
     assert page.count("data:image/jpeg") >= 2
 
 
+def test_a_broken_image_is_listed_and_the_rest_is_audited(run: Run, root: Path, tmp_path: Path) -> None:
+    (root / "i20.png").write_bytes(b"\x89PNG nothing more")
+    path = split_by_image(root, tmp_path / "split.csv", {3, 10})
+    result = run("audit", "table", "--root", root, "--split", path, "--json", "--html", tmp_path / "p.html")
+    found = json.loads(result.out)
+    assert list(found["unreadable"]) == ["i20"]
+    assert [entry["image"] for entry in found["shared"]] == ["i03"]
+    assert "i20: " in (tmp_path / "p.html").read_text()
+
+
 def test_the_terminal_names_the_leak_and_the_contradiction(run: Run, root: Path, tmp_path: Path) -> None:
     path = split_by_image(root, tmp_path / "split.csv", {3, 10})
     result = run("audit", "table", "--root", root, "--split", path)

@@ -179,7 +179,7 @@ def test_a_wrong_colour_is_refused_by_the_key_as_it_is_written(
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"crop_fraction": 0}, {"crop_fraction": 1.1}, {"size": 63}, {"sise": 128}, {"version": 2}]
+    "wrong", [{"crop_fraction": 0}, {"crop_fraction": 1.1}, {"size": 63}, {"sise": 128}, {"version": 1}]
 )
 def test_wrong_parameters_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):

@@ -72,6 +72,9 @@ def _tables(found: "Audit") -> list["Table | str"]:
     from transxv2s.datasets.splits import SUBSETS, UNUSED
 
     parts: list[Table | str] = list(found["notes"])
+    parts += [f"{image} cannot be read: {why}" for image, why in list(found["unreadable"].items())[:SHOWN]]
+    if len(found["unreadable"]) > SHOWN:
+        parts.append(f"{len(found['unreadable']) - SHOWN:,} more images that cannot be read are in --json")
     exact, near = found["copies"]["exact"], found["copies"]["near"]
     parts.append(f"{exact:,} pairs of identical files and {near:,} of near copies in the whole set")
     parts += [

@@ -42,6 +42,7 @@ def split(
     """Make a split: who trains, who validates, who tests. Made once, from a seed, with a digest."""
     from transxv2s.datasets import splits
     from transxv2s.datasets.copies import copies
+    from transxv2s.datasets.records import counted
     from transxv2s.errors import ConfigError
 
     if (protocol == "leave-source-out") != bool(train_on and base):
@@ -51,7 +52,10 @@ def split(
     )
     match protocol:
         case "grouped":
-            rows = splits.grouped(reading.records, copies(reading.records), seed)
+            pairs, unreadable = copies(reading.records)
+            if unreadable:
+                typer.echo(counted(unreadable, "image", "images") + ", cannot be read", err=True)
+            rows = splits.grouped(reading.records, pairs, seed)
         case "leave-source-out":
             sources = [source.strip() for source in (train_on or "").split(",")]
             rows = splits.leave_source_out(splits.load(base or out), reading.records, sources)

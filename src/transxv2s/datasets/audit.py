@@ -5,7 +5,7 @@ earlier subset: validation of train, test of train or validation.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, TypedDict
 
 from transxv2s.datasets.census import Sizes, census
@@ -59,6 +59,7 @@ class Audit(TypedDict):
         leaks: Whether any image is affected.
         sizes: Images and lesions by class and by source, for each subset.
         missing: Ids without a file.
+        unreadable: Reasons by id of images that cannot be read, and so were compared with none.
         notes: What the reader coped with.
         copies: Pairs of exact and near copies in the whole set, wherever they are.
         contradictions: Pairs with different labels.
@@ -71,6 +72,7 @@ class Audit(TypedDict):
     leaks: bool
     sizes: Sizes
     missing: list[str]
+    unreadable: dict[str, str]
     notes: list[str]
     copies: dict[str, int]
     contradictions: list[Contradiction]
@@ -86,13 +88,16 @@ class Cluster(NamedTuple):
     places: list[int]
 
 
-def audit(reading: Reading, split: Split, pairs: Sequence[Pair]) -> Audit:
+def audit(
+    reading: Reading, split: Split, pairs: Sequence[Pair], unreadable: Mapping[str, str] | None = None
+) -> Audit:
     """Audits a data set and a split of it.
 
     Args:
         reading: The data set.
         split: Names every image of it.
         pairs: Copies of pictures, by positions in the records of the reading.
+        unreadable: Reasons by id of images that could not be compared.
 
     Raises:
         DataError: An image is not in the split.
@@ -107,6 +112,7 @@ def audit(reading: Reading, split: Split, pairs: Sequence[Pair]) -> Audit:
         "leaks": bool(shared),
         "sizes": census(reading, split),
         "missing": list(reading.missing),
+        "unreadable": dict(unreadable or {}),
         "notes": list(reading.notes),
         "copies": {kind: sum(pair.kind == kind for pair in pairs) for kind in ("exact", "near")},
         "contradictions": [c for cluster in clusters for c in _contradictions(cluster, records, codes)],

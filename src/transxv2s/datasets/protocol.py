@@ -19,10 +19,9 @@ def audit_split(reading: Reading, split: Split) -> Audit:
 
     Raises:
         DataError: An image is not in the split.
-        ImageError: A file cannot be read.
     """
-    pairs = copies(reading.records)
-    if not is_doubled(split):
-        return audit(reading, split, pairs)
-    twice = replace(reading, records=tuple(doubled(reading.records)))
-    return audit(twice, split, doubled_pairs(pairs, len(reading.records)))
+    pairs, unreadable = copies(reading.records)
+    if is_doubled(split):
+        pairs = doubled_pairs(pairs, len(reading.records))
+        reading = replace(reading, records=tuple(doubled(reading.records)))
+    return audit(reading, split, pairs, unreadable)

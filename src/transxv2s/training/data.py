@@ -103,7 +103,7 @@ class LesionData(lightning.LightningDataModule):
         """The split of the recipe, made if need be."""
         data = self.recipe.data
         if not data.split.exists():
-            splits.write(splits.grouped(reading.records, copies(reading.records)), data.split)
+            splits.write(splits.grouped(reading.records, copies(reading.records)[0]), data.split)
         split = splits.load(data.split)
         return split if data.fold is None else split.for_fold(data.fold)
 

@@ -14,7 +14,14 @@ index would save little and miss some. benchmarks/near_duplicates.py measures re
 """
 
 from transxv2s.datasets.duplicates.fingerprints import Fingerprints
-from transxv2s.datasets.duplicates.making import fingerprints
+from transxv2s.datasets.duplicates.making import fingerprints, fingerprints_of_readable
 from transxv2s.datasets.duplicates.search import Pair, find_pairs, find_pairs_between
 
-__all__ = ["Fingerprints", "Pair", "find_pairs", "find_pairs_between", "fingerprints"]
+__all__ = [
+    "Fingerprints",
+    "Pair",
+    "find_pairs",
+    "find_pairs_between",
+    "fingerprints",
+    "fingerprints_of_readable",
+]

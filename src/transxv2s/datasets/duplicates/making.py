@@ -39,19 +39,32 @@ def fingerprints(paths: Sequence[Path], cache: Path | None = None) -> Fingerprin
         ImageError: A file cannot be read; all others are in the cache by then.
         DataError: The cache cannot be written.
     """
+    made, failures = fingerprints_of_readable(paths, cache)
+    if failures:
+        raise _first_of(list(failures.values()))
+    return made
+
+
+def fingerprints_of_readable(
+    paths: Sequence[Path], cache: Path | None = None
+) -> tuple[Fingerprints, dict[int, ImageError]]:
+    """One row for each image that can be read, in the order of the paths; by position, why others cannot.
+
+    Raises:
+        DataError: The cache cannot be written.
+    """
     keys = [_key(path) for path in paths]
     rows = _cached(cache) if cache else {}
     missing = {key: path for key, path in zip(keys, paths, strict=True) if key not in rows}
-    failures = list[ImageError]()
+    failures: dict[bytes, ImageError] = {}
     for batch in _batches(_made(missing), AT_ONCE):
         good = {key: row for key, row in batch if isinstance(row, bytes)}
-        failures += [row for _, row in batch if isinstance(row, ImageError)]
+        failures |= {key: row for key, row in batch if isinstance(row, ImageError)}
         rows |= good
         if cache:
             _keep(cache, good)
-    if failures:
-        raise _first_of(failures)
-    return _split(b"".join(rows[key] for key in keys))
+    made = _split(b"".join(rows[key] for key in keys if key in rows))
+    return made, {place: failures[key] for place, key in enumerate(keys) if key in failures}
 
 
 def _key(path: Path) -> bytes:
