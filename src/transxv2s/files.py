@@ -1,8 +1,12 @@
-"""Writing files so that no half of one is ever found."""
+"""Writing files so that no half of one is ever found, and telling whether one has changed."""
 
+import hashlib
+import os
 from pathlib import Path
 
 from transxv2s.errors import DataError
+
+KEY_BYTES = 16
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
@@ -31,3 +35,17 @@ def make_folders(*folders: Path) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DataError(f"{folder} cannot be made ({error.strerror}); name another folder.") from error
+
+
+def state_key(path: Path) -> bytes:
+    """KEY_BYTES that tell one state of a file (path, size, last change) from another.
+
+    Of a file that is not there they tell the path alone.
+    """
+    try:
+        stat = path.stat()
+        state = f"{stat.st_size} {stat.st_mtime_ns}"
+    except OSError:
+        state = "absent"
+    content = os.fsencode(path.absolute()) + b"\0" + state.encode()
+    return hashlib.blake2b(content, digest_size=KEY_BYTES).digest()

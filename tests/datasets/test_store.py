@@ -17,6 +17,7 @@ from transxv2s import workers as pools
 from transxv2s.datasets import store
 from transxv2s.datasets.records import Record
 from transxv2s.errors import DataError
+from transxv2s.files import KEY_BYTES
 from transxv2s.imaging.colour import GWSD
 from transxv2s.imaging.decode import decode
 from transxv2s.imaging.pipeline import Preprocessing
@@ -180,7 +181,7 @@ def test_what_a_kill_left_half_written_is_made_again(
         os.truncate(path, path.stat().st_size - lost)
     assert 0 < store.fill(records, PREPROCESSING, tmp_path / "store").made <= 3
     check(store.prepare(records, PREPROCESSING, tmp_path / "store"), records)
-    assert keys(tmp_path / "store").stat().st_size == IMAGES * store.KEY_BYTES
+    assert keys(tmp_path / "store").stat().st_size == IMAGES * KEY_BYTES
 
 
 def test_another_process_gets_the_place_and_not_the_squares(records: list[Record], tmp_path: Path) -> None:
@@ -231,7 +232,7 @@ def test_a_killed_process_leaves_what_it_made(tmp_path: Path) -> None:
         assert process.poll() is None
     process.kill()
     process.communicate(timeout=60)  # returns when its workers, who write to the same pipe, are gone too
-    made = keys(tmp_path / "store").stat().st_size // store.KEY_BYTES
+    made = keys(tmp_path / "store").stat().st_size // KEY_BYTES
     assert made < 400
     rest = store.fill(records, PREPROCESSING, tmp_path / "store")
     assert 400 - made <= rest.made <= 400 - made + 1

@@ -1,5 +1,6 @@
 """What is said of predictions: classes compared, scores by an outside judge, referral counted by hand."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,8 @@ from sklearn.metrics import balanced_accuracy_score
 from transxv2s.datasets.records import Record
 from transxv2s.errors import DataError
 from transxv2s.evaluation.predictions import Predictions
-from transxv2s.evaluation.result import common_taxonomy, evaluate
+from transxv2s.evaluation.result import Result, Scored, common_taxonomy, evaluate
 from transxv2s.taxonomy import ISIC2018, ISIC2019, ISIC2019_UNK, NEVUS_MELANOMA, Taxonomy
-
-ALL = ISIC2019.codes
 
 
 def predictions(data: Taxonomy, codes: list[str], seed: int = 0) -> Predictions:
@@ -25,6 +24,18 @@ def predictions(data: Taxonomy, codes: list[str], seed: int = 0) -> Predictions:
     probabilities = random.dirichlet(np.ones(len(ISIC2019)), len(codes))
     angles = np.where(np.arange(len(codes)) % 4 == 0, np.nan, 60.0)
     return Predictions(records, probabilities, random.random(len(codes)) < 0.5, angles, {})
+
+
+def said(made: Predictions, data: Taxonomy, trained: Sequence[str] = ISIC2019.codes) -> tuple[Result, Scored]:
+    """Of a network with eight classes; each image is a lesion of its own."""
+    return evaluate(
+        predictions=made,
+        lesions=[r.id for r in made.records],
+        model=ISIC2019,
+        data=data,
+        trained=trained,
+        floor=0.5,
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,14 +57,7 @@ def test_a_coarser_network_is_scored_in_its_own_classes() -> None:
 
 def test_seven_classes_add_actinic_keratosis_and_squamous_cell_carcinoma() -> None:
     made = predictions(ISIC2018, [*ISIC2018.codes] * 6)
-    result, scored = evaluate(
-        predictions=made,
-        lesions=[r.id for r in made.records],
-        model=ISIC2019,
-        data=ISIC2018,
-        trained=ALL,
-        floor=0.5,
-    )
+    result, scored = said(made, ISIC2018)
     p = made.probabilities
     seven = np.stack([p[:, 0], p[:, 1], p[:, 2], p[:, 3] + p[:, 7], p[:, 4], p[:, 5], p[:, 6]], axis=1)
     assert np.allclose(scored.probabilities, seven)
@@ -65,34 +69,20 @@ def test_seven_classes_add_actinic_keratosis_and_squamous_cell_carcinoma() -> No
 def test_the_class_that_no_network_knows_counts_in_the_official_rules_alone() -> None:
     codes = [*ISIC2019_UNK.codes] * 5
     made = predictions(ISIC2019_UNK, codes)
-    result, scored = evaluate(
-        predictions=made,
-        lesions=[r.id for r in made.records],
-        model=ISIC2019,
-        data=ISIC2019_UNK,
-        trained=ALL,
-        floor=0.5,
-    )
+    result, scored = said(made, ISIC2019_UNK)
     known = [i for i, code in enumerate(codes) if code != "UNK"]
     assert scored.ids == [f"i{i}" for i in known]
     assert result["scores"]["images"] == 40
     assert "5 images are of no class of the network" in result["notes"][0]
-    truth, said = [r.label for r in made.records], made.probabilities.argmax(1)
-    assert result["official"]["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(truth, said))
+    truth, predicted = [r.label for r in made.records], made.probabilities.argmax(1)
+    assert result["official"]["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(truth, predicted))
     unknown = [code == "UNK" for code in codes]
     assert result["referral"]["of_unknown_classes"] == pytest.approx(made.referred[unknown].mean())
 
 
 def test_only_classes_of_both_sides_are_scored() -> None:
     made = predictions(ISIC2019, ["MEL", "NV", "DF", "VASC"] * 10)
-    result, scored = evaluate(
-        predictions=made,
-        lesions=[r.id for r in made.records],
-        model=ISIC2019,
-        data=ISIC2019,
-        trained=["MEL", "NV", "BCC"],
-        floor=0.5,
-    )
+    result, scored = said(made, ISIC2019, ["MEL", "NV", "BCC"])
     assert set(scored.labels.tolist()) == {ISIC2019.index("MEL"), ISIC2019.index("NV")}
     assert result["notes"][0].startswith("20 images are of classes never trained on and are left out")
     assert "DF" in result["scores"]["absent"]
@@ -100,14 +90,7 @@ def test_only_classes_of_both_sides_are_scored() -> None:
 
 def test_nevus_or_melanoma_is_asked_given_that_it_is_one_of_them() -> None:
     made = predictions(NEVUS_MELANOMA, ["MEL", "NV"] * 20)
-    result, scored = evaluate(
-        predictions=made,
-        lesions=[r.id for r in made.records],
-        model=ISIC2019,
-        data=NEVUS_MELANOMA,
-        trained=ALL,
-        floor=0.5,
-    )
+    result, scored = said(made, NEVUS_MELANOMA)
     p = made.probabilities[:, :2]
     assert np.allclose(scored.probabilities, p / p.sum(1, keepdims=True))
     assert "given that the lesion is one of MEL, NV" in result["notes"][-1]
@@ -116,14 +99,7 @@ def test_nevus_or_melanoma_is_asked_given_that_it_is_one_of_them() -> None:
 def test_referral_is_counted_by_need() -> None:
     codes = ["MEL", "AK", "NV", "BKL"] * 10
     made = predictions(ISIC2019, codes)
-    result, _ = evaluate(
-        predictions=made,
-        lesions=[r.id for r in made.records],
-        model=ISIC2019,
-        data=ISIC2019,
-        trained=ALL,
-        floor=0.5,
-    )
+    result, _ = said(made, ISIC2019)
     needs = np.array([code in ("MEL", "AK") for code in codes])
     right = made.probabilities.argmax(1) == [r.label for r in made.records]
     assert dict(result["referral"]) == {
@@ -137,14 +113,7 @@ def test_referral_is_counted_by_need() -> None:
 
 def test_groups_are_told_apart() -> None:
     made = predictions(ISIC2019, ["MEL", "NV"] * 45)
-    result, _ = evaluate(
-        predictions=made,
-        lesions=[r.id for r in made.records],
-        model=ISIC2019,
-        data=ISIC2019,
-        trained=ALL,
-        floor=0.5,
-    )
+    result, _ = said(made, ISIC2019)
     sizes = {name: {g["group"]: g["images"] for g in rows} for name, rows in result["subgroups"].items()}
     assert sizes["source"] == {"A": 45, "B": 45}
     assert sizes["sex"] == {"female": 90}
@@ -158,11 +127,4 @@ def test_nothing_to_score_is_refused() -> None:
     with pytest.raises(
         DataError, match="none of the images is of a class that the checkpoint was trained on"
     ):
-        evaluate(
-            predictions=made,
-            lesions=["a", "b", "c"],
-            model=ISIC2019,
-            data=ISIC2019,
-            trained=["MEL"],
-            floor=0.5,
-        )
+        said(made, ISIC2019, ["MEL"])

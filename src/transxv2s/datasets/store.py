@@ -10,7 +10,6 @@ A store may be deleted whenever no process uses it.
 
 import hashlib
 import logging
-import os
 import shutil
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -29,12 +28,12 @@ from rich.progress import track
 
 from transxv2s.datasets.records import Record, counted
 from transxv2s.errors import DataError, ImageError
+from transxv2s.files import KEY_BYTES, state_key
 from transxv2s.imaging.decode import decode
 from transxv2s.imaging.pipeline import Preprocessing, Rgb
 from transxv2s.workers import workers
 
 IMAGES, KEYS, PIPELINE, LOCK = "images.u8", "keys", "preprocessing.json", "lock"
-KEY_BYTES = 16
 AT_ONCE = 16  # images that a worker gets at a time
 
 log = logging.getLogger(__name__)
@@ -132,7 +131,7 @@ def fill(records: Sequence[Record], preprocessing: Preprocessing, folder: Path) 
     if not records:
         raise DataError("there are no images to prepare: check the data folder and the split")
     path = folder / preprocessing.digest()
-    keys = tuple(_key(record.path) for record in records)
+    keys = tuple(state_key(record.path) for record in records)
     wanted = dict(zip(keys, (record.path for record in records), strict=True))
     made, failures = 0, list[ImageError]()
     if not wanted.keys() <= _rows(path, preprocessing.size).keys():
@@ -143,17 +142,6 @@ def fill(records: Sequence[Record], preprocessing: Preprocessing, folder: Path) 
             made = len(missing) - len(failures)
     digest = hashlib.sha256(preprocessing.digest().encode() + b"".join(keys)).hexdigest()[:12]
     return Filled(path, digest, len(records), made, tuple(failures), keys)
-
-
-def _key(path: Path) -> bytes:
-    """What tells one state of a file from another; of a file that is not there, its path alone."""
-    try:
-        stat = path.stat()
-        state = f"{stat.st_size} {stat.st_mtime_ns}"
-    except OSError:
-        state = "absent"
-    content = os.fsencode(path.absolute()) + b"\0" + state.encode()
-    return hashlib.blake2b(content, digest_size=KEY_BYTES).digest()
 
 
 def _square_bytes(size: int) -> int:

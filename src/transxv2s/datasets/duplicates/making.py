@@ -20,9 +20,9 @@ from transxv2s.datasets.duplicates import disc, frame
 from transxv2s.datasets.duplicates.fingerprints import DIGEST_BYTES, FULL_BYTES, VERSION, Fingerprints
 from transxv2s.datasets.records import counted
 from transxv2s.errors import DataError, ImageError
+from transxv2s.files import KEY_BYTES, state_key
 from transxv2s.imaging.decode import decode
 
-KEY_BYTES = 16
 AT_ONCE = 256  # images between two writes to the cache
 
 Rows = dict[bytes, bytes]
@@ -53,7 +53,7 @@ def fingerprints_of_readable(
     Raises:
         DataError: The cache cannot be written.
     """
-    keys = [_key(path) for path in paths]
+    keys = [state_key(path) for path in paths]
     rows = _cached(cache) if cache else {}
     missing = {key: path for key, path in zip(keys, paths, strict=True) if key not in rows}
     failures: dict[bytes, ImageError] = {}
@@ -65,17 +65,6 @@ def fingerprints_of_readable(
             _keep(cache, good)
     made = _split(b"".join(rows[key] for key in keys if key in rows))
     return made, {place: failures[key] for place, key in enumerate(keys) if key in failures}
-
-
-def _key(path: Path) -> bytes:
-    """What tells one state of a file from another; of a file that is not there, its path alone."""
-    try:
-        stat = path.stat()
-        state = f"{stat.st_size} {stat.st_mtime_ns}"
-    except OSError:
-        state = "absent"
-    content = os.fsencode(path.absolute()) + b"\0" + state.encode()
-    return hashlib.blake2b(content, digest_size=KEY_BYTES).digest()
 
 
 def _made(missing: dict[bytes, Path]) -> Iterator[tuple[bytes, bytes | ImageError]]:
