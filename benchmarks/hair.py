@@ -6,6 +6,12 @@ on other lesions, the large ones of another collection, with hairs of another ge
 all pixels of a set. A method that finds hair in a hairless image touches it. Times are of one thread, masks
 and filling together.
 
+What is not blind: beyond the grid, the constants of the method were set by hand on the development images;
+the baseline had its grid only. Some missed hairy and some touched hairless images of the test half were
+looked at before the last changes, and so were the touched ones of UDA-1: these shares are somewhat
+optimistic. Hairs of the test generator were not looked at for any choice, but rulers have one generator and
+shared seeds.
+
     python benchmarks/hair.py --out experiments/hair.json --figure experiments/hair.png
     python benchmarks/hair.py --strips docs/images/hair_strips.png --strip-images samples/*.jpg
 """

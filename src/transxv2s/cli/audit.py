@@ -58,7 +58,7 @@ def audit(
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     else:
-        console = Console(highlight=False)
+        console = Console(highlight=False, markup=False, emoji=False)
         for part in _tables(found):
             console.print(part)
         console.print(f"\n{summary(found)[:1].upper()}{summary(found)[1:]}.")
@@ -68,6 +68,7 @@ def audit(
 def _tables(found: "Audit") -> list["Table | str"]:
     from rich.table import Table
 
+    from transxv2s.datasets.audit import folds_sentence
     from transxv2s.datasets.census import ALL
     from transxv2s.datasets.splits import SUBSETS, UNUSED
 
@@ -101,7 +102,21 @@ def _tables(found: "Audit") -> list["Table | str"]:
                 counts = (n["images"], n["lesion"], n["exact"], n["near"], n["any"])
                 held.add_row(name, *(f"{count:,}" for count in counts), f"{n['any'] / n['images']:.1%}")
         parts.append(held)
-    return parts
+    return [*parts, *_leaks(found), *filter(None, [folds_sentence(found)])]
+
+
+def _leaks(found: "Audit") -> list[str]:
+    """The first leaking pairs of each kind."""
+    lines = []
+    for kind, words in _WORDS.items():
+        entries = [entry for entry in found["shared"] if entry["kind"] == kind]
+        lines += [
+            f"{e['image']} ({e['subset']}) leaks from {e['other']} ({e['other_subset']}): {words}"
+            for e in entries[:SHOWN]
+        ]
+        if len(entries) > SHOWN:
+            lines.append(f"{len(entries) - SHOWN:,} more of this kind ({words}) are in --json")
+    return lines
 
 
 SHOWN = 5

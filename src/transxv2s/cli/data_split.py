@@ -32,7 +32,7 @@ def split(
         Path | None,
         typer.Option(metavar="FILE", help="leave-source-out: the grouped split whose folds are kept."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the shuffling.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the shuffling.")] = 0,
     table: options.Table = None,
     columns: options.Columns = None,
     labels: options.Labels = None,
@@ -44,17 +44,26 @@ def split(
     from transxv2s.datasets.copies import copies
     from transxv2s.datasets.records import counted
     from transxv2s.errors import ConfigError
+    from transxv2s.files import make_folders
 
-    if (protocol == "leave-source-out") != bool(train_on and base):
+    if [bool(train_on), bool(base)] != [protocol == "leave-source-out"] * 2:
         raise ConfigError("--train-on and --base belong to --protocol leave-source-out, which needs both")
     reading = options.read_dataset(
         dataset, root, table=table, columns=columns, labels=labels, taxonomy=taxonomy
     )
+    make_folders(out.parent)
+    notes = list(reading.notes)
     match protocol:
         case "grouped":
             pairs, unreadable = copies(reading.records)
             if unreadable:
-                typer.echo(counted(unreadable, "image", "images") + ", cannot be read", err=True)
+                notes.append(
+                    counted(
+                        unreadable,
+                        "image cannot be read and was compared with none",
+                        "images cannot be read and were compared with none",
+                    )
+                )
             rows = splits.grouped(reading.records, pairs, seed)
         case "leave-source-out":
             sources = [source.strip() for source in (train_on or "").split(",")]
@@ -64,7 +73,10 @@ def split(
     digest = splits.write(rows, out)
     sizes = Counter(row["split"] for row in rows)
     if as_json:
-        typer.echo(json.dumps({"split": str(out), "digest": digest, "protocol": protocol, "images": sizes}))
+        document = {"split": str(out), "digest": digest, "protocol": protocol, "images": sizes, "notes": notes}
+        typer.echo(json.dumps(document))
     else:
+        for note in notes:
+            typer.echo(note, err=True)
         counts = ", ".join(f"{n:,} {subset}" for subset, n in sizes.most_common())
         typer.echo(f"{out} (digest {digest}): {counts}")

@@ -56,6 +56,9 @@ def read_dataset(
     from transxv2s.errors import ConfigError
     from transxv2s.taxonomy import TAXONOMIES
 
+    foreign = _foreign_options(name, table=table, columns=columns, labels=labels, taxonomy=taxonomy)
+    if foreign:
+        raise ConfigError(f"{', '.join(foreign)} would mean nothing for {name}: leave out what is not for it")
     if taxonomy and taxonomy not in TAXONOMIES:
         raise ConfigError(f"the taxonomy {taxonomy!r} is unknown: take one of {', '.join(TAXONOMIES)}")
     options = TableOptions(
@@ -65,3 +68,9 @@ def read_dataset(
         taxonomy=TAXONOMIES[taxonomy] if taxonomy else None,
     )
     return read(name, root, options)
+
+
+def _foreign_options(name: str, **given: object) -> list[str]:
+    """The options that were given and that the reader does not take."""
+    taken = {"table": given.keys(), "folder": {"labels", "taxonomy"}}.get(name, set())
+    return [f"--{option}" for option, value in given.items() if value is not None and option not in taken]

@@ -10,6 +10,7 @@ import typer
 from transxv2s.cli import dataset as options
 
 SOME_FAILED = 1
+SHOWN = 5  # failures that the terminal names
 
 
 def evaluate(
@@ -94,13 +95,17 @@ def _print(results: dict[str, Any], out: Path) -> None:
     from transxv2s import NOTICE
     from transxv2s.reports.page import interval_text, score_text
 
-    console, scores = Console(highlight=False), results["scores"]
+    console, scores = Console(highlight=False, markup=False, emoji=False), results["scores"]
     for alarm in results["alarms"]:
         console.print(f"ALARM  {alarm['words']}", style="bold red")
     console.print(f"{scores['images']:,} images of {scores['lesions']:,} lesions: {results['protocol']}")
     console.print(f"Overlap with training: {results['overlap']['words']}")
-    for note in results["notes"]:
+    for note in (*results["dataset"]["notes"], *results["notes"]):
         console.print(f"Note: {note}")
+    for image, reason in list(results["failures"].items())[:SHOWN]:
+        console.print(f"{image} could not be read: {reason}")
+    if len(results["failures"]) > SHOWN:
+        console.print(f"{len(results['failures']) - SHOWN:,} more images that could not be read are in --json")
     headline = Table(box=None, show_header=False)
     for name in ("balanced_accuracy", "accuracy", "macro_f1", "macro_auc"):
         headline.add_row(name.replace("_", " "), interval_text(scores[name]))

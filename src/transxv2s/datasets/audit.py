@@ -143,6 +143,17 @@ def summary(found: Audit) -> str:
     return f"the split {found['split']} " + (f"leaks: {' and '.join(parts)}" if parts else "does not leak")
 
 
+def folds_sentence(found: Audit) -> str:
+    """What cross-validation over the folds would tear; empty for nothing."""
+    torn = found["folds_torn"]
+    if not torn:
+        return ""
+    what = "lesion or pair of copies lies" if torn == 1 else "lesions or pairs of copies lie"
+    return (
+        f"{torn:,} {what} in more than one fold: cross-validation would leak, and an audit with --fold says where"
+    )
+
+
 def _lesions(records: Sequence[Record], split: Split) -> list[Cluster]:
     """Images of one lesion; where the data set knows none, of one group of the split file."""
     places: defaultdict[str, list[int]] = defaultdict(list)

@@ -1,6 +1,8 @@
 """What the ISIC challenges share: a one-hot ground truth, and records put together from labels and files."""
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from transxv2s.datasets.records import Reading, Record, counted, examples, notes
@@ -40,6 +42,30 @@ def one_hot_labels(path: Path, taxonomy: Taxonomy) -> dict[str, int]:
     if problems:
         raise DataError(f"{path}: each row must set exactly one class; {'; '.join(problems)}")
     return labelled
+
+
+def weighted(reading: Reading, path: Path) -> Reading:
+    """The reading with the official weights, where the ground truth has a column `score_weight`.
+
+    Raises:
+        DataError: A weight is not a number of at least 0.
+    """
+    rows = unique_rows(path, read_table(path, ("image",)), "image")
+    given = {image: _number(cell) for image, row in rows.items() if (cell := row.get("score_weight"))}
+    wrong = [image for image, weight in given.items() if weight is None or not 0 <= weight < math.inf]
+    if wrong:
+        problem = counted(wrong, "score_weight is", "score_weights are")
+        raise DataError(f"{path}: {problem}, no number of at least 0: take the publisher's file")
+    weights = {image: weight for image, weight in given.items() if weight is not None and weight != 1}
+    without = [record.id for record in reading.records if weights.get(record.id) == 0]
+    note = notes(
+        counted(
+            without,
+            "image has the official weight 0 and counts in our own scores alone",
+            "images have the official weight 0 and count in our own scores alone",
+        )
+    )
+    return replace(reading, notes=(*reading.notes, *note), weights=weights)
 
 
 def _is_one(cell: str) -> bool:

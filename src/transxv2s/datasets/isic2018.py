@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from transxv2s.datasets.challenge import assemble, one_hot_labels
+from transxv2s.datasets.challenge import assemble, one_hot_labels, weighted
 from transxv2s.datasets.records import Reading
 from transxv2s.datasets.tables import UNPACK, find_folder, image_files, known, read_table, unique_rows
 from transxv2s.errors import DataError
@@ -67,5 +67,6 @@ def read(root: Path, part: Part | None = None) -> Reading:
         sources=dict.fromkeys(labels, source),
         taxonomy=ISIC2018,
     )
+    reading = weighted(reading, path)
     torn = name == "Training" and not lesion_of
     return replace(reading, notes=(*reading.notes, NO_LESIONS)) if torn else reading

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from transxv2s.datasets.challenge import assemble, one_hot_labels
+from transxv2s.datasets.challenge import assemble, one_hot_labels, weighted
 from transxv2s.datasets.records import Reading
 from transxv2s.datasets.tables import UNPACK, Row, find_folder, image_files, known, read_table, unique_rows
 from transxv2s.errors import DataError
@@ -73,7 +73,7 @@ def read(root: Path, part: Part | None = None) -> Reading:
         image: source_of(image, lesions.get(image)) if part == "Training" else TEST_SOURCE
         for image in label_of
     }
-    return assemble(
+    reading = assemble(
         labels=label_of,
         files=image_files(folder),
         about=about,
@@ -81,6 +81,7 @@ def read(root: Path, part: Part | None = None) -> Reading:
         sources=sources,
         taxonomy=taxonomy,
     )
+    return weighted(reading, ground_truth(root, part))
 
 
 def _only_test(root: Path) -> bool:

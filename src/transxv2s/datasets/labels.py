@@ -80,6 +80,7 @@ class Labels:
         if torn:
             raise ConfigError(f"the label map gives {torn[0]!r} two codes: upper and lower case are the same")
         self._where = where
+        self._given = label_map is not None
 
     def check(self, labels: Iterable[str]) -> None:
         """Refuses labels that are not in the map, with counts.
@@ -92,9 +93,10 @@ class Labels:
             shown = ", ".join(f"{label!r} ({n:,})" for label, n in strange.most_common(SHOWN))
             more = f" and {len(strange) - SHOWN:,} more" if len(strange) > SHOWN else ""
             first = strange.most_common(1)[0][0]
+            advice = "the label map must name each label" if self._given else "give a label map such as nevus=NV"
             raise DataError(
                 f"{self._where}: labels of no known meaning, with how many images have them: {shown}{more}; "
-                f"give a label map such as nevus=NV, or {first}=- to leave such images out"
+                f"{advice}, or {first}=- to leave such images out"
             )
 
     def position(self, label: str) -> int | None:

@@ -1,7 +1,7 @@
 """One labelled image, and what a reader found."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from transxv2s.taxonomy import ISIC2019, Taxonomy
@@ -43,12 +43,14 @@ class Reading:
         missing: Ids that the table names and for which there is no file.
         taxonomy: What the labels mean.
         notes: One sentence for each thing that was coped with, with counts and examples.
+        weights: By id, how much an image counts by the official rules, where that is not 1.
     """
 
     records: tuple[Record, ...]
     missing: tuple[str, ...] = ()
     taxonomy: Taxonomy = ISIC2019
     notes: tuple[str, ...] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 def with_larger_files(records: Iterable[Record], files: Mapping[str, Path]) -> tuple[Record, ...]:

@@ -6,6 +6,8 @@ held out. `by-image`, for comparison only: the article's, which tears both.
 
 import csv
 import hashlib
+import io
+import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -18,8 +20,9 @@ from transxv2s.datasets.article import doubled
 from transxv2s.datasets.duplicates import Pair
 from transxv2s.datasets.groups import groups
 from transxv2s.datasets.records import Record, counted, examples
-from transxv2s.datasets.tables import Row, read_table
+from transxv2s.datasets.tables import Row, known, read_table
 from transxv2s.errors import DataError
+from transxv2s.files import make_folders, write_whole
 
 COLUMNS = ("image", "lesion", "fold", "split")
 FOLDS = 10
@@ -115,10 +118,15 @@ def _folds(
     strata = [f"{record.label}/{record.source}" for record in records]
     fold = np.full(len(records), -1)
     lesions = len(set(group if group else records))
-    too_few = f"{len(records)} images of {lesions} lesions are too few for {FOLDS} folds"
+    too_few = (
+        f"{len(records)} images of {lesions} lesions are too few for {FOLDS} folds: add images, at least one "
+        f"class of one source needs {FOLDS}, or evaluate them all without a split"
+    )
     try:
-        for k, (_, held_out) in enumerate(splitter.split(strata, strata, group)):
-            fold[held_out] = k
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of strata with fewer images than there are folds
+            for k, (_, held_out) in enumerate(splitter.split(strata, strata, group)):
+                fold[held_out] = k
     except ValueError as error:  # scikit-learn wants one stratum with at least an image for each fold
         raise DataError(too_few) from error
     if len(Counter(fold.tolist())) != FOLDS or fold.min() < 0:  # scikit-learn can leave a fold empty
@@ -158,12 +166,17 @@ def _row(image: str, lesion: str, fold: int, split: str) -> Row:
 
 
 def write(rows: Iterable[Row], path: Path) -> str:
-    """Writes a split file, sorted by image, and returns its digest."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(sorted(rows, key=lambda row: row["image"]))
+    """Writes a split file, sorted by image, and returns its digest.
+
+    Raises:
+        DataError: It cannot be written.
+    """
+    make_folders(path.parent)
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(sorted(rows, key=lambda row: row["image"]))
+    write_whole(path, buffer.getvalue())
     return digest(path)
 
 
@@ -173,23 +186,25 @@ def digest(path: Path) -> str:
 
 
 def load(path: Path) -> Split:
-    """Reads a split file. Whether it leaks is for the audit to say.
+    """Reads a split file. Whether it leaks is for the audit to say. An image of no lesion is one of its own.
 
     Raises:
         DataError: It is missing, names an image twice or an unknown subset, or a fold is no number.
     """
+    if not path.exists():
+        raise DataError(f"the split file {path} is missing: make one with `transxv2s data split`")
     table = read_table(path, COLUMNS)
     unknown = {row["split"] for row in table} - {*SUBSETS, UNUSED}
     if unknown:
-        raise DataError(f"{path}: the column split must hold {', '.join(SUBSETS)}, not {', '.join(unknown)}")
+        raise DataError(f"{path}: the column split must hold {', '.join(SUBSETS)}, not {', '.join(map(repr, sorted(unknown)))}")
     twice = [image for image, n in Counter(row["image"] for row in table).items() if n > 1]
     if twice:
-        raise DataError(f"{path}: {counted(twice, 'image stands', 'images stand')} there more than once")
-    odd = [row["image"] for row in table if not row["fold"].isdigit()]
+        raise DataError(f"{path}: {counted(twice, 'image has several rows', 'images have several rows')}: keep one")
+    odd = [row["image"] for row in table if not (row["fold"].isdecimal() and len(row["fold"]) < 10)]
     if odd:
-        raise DataError(f"{path}: the fold of {examples(odd)} is not a whole number")
+        raise DataError(f"{path}: the fold of {examples(odd)} is not a whole number: number the folds from 0")
     return Split(
-        {row["image"]: row["lesion"] for row in table},
+        {row["image"]: known(row["lesion"]) or row["image"] for row in table},
         {row["image"]: int(row["fold"]) for row in table},
         {row["image"]: row["split"] for row in table},
         digest(path),

@@ -36,7 +36,9 @@ def read_table(path: Path, required: Iterable[str]) -> list[Row]:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise DataError(f"{path} is missing: {UNPACK}") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}): name a table that can") from error
+    except UnicodeDecodeError as error:
         raise DataError(f"{path} cannot be read as a UTF-8 table ({error}): save it as UTF-8 CSV") from error
     names, *rows = _cells(path, text) or [[]]
     columns = _columns(path, names)
@@ -177,7 +179,7 @@ def person(row: Row) -> Person:
 
 def _age(text: str) -> float | None:
     try:
-        years = float(text)
+        years = float(text.replace(",", "."))  # where cells end with semicolons, decimals have commas
     except ValueError:
         return None
     return years if 0 <= years <= OLDEST else None

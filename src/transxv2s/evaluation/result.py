@@ -1,6 +1,6 @@
 """Everything that is said of a checkpoint on a set of labelled images, ready for JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypedDict
 
 import numpy as np
@@ -21,6 +21,7 @@ from transxv2s.scoring import (
     report,
     subgroups,
 )
+from transxv2s.scoring.submission import WITHDRAWN
 from transxv2s.taxonomy import ISIC2019_UNK, Taxonomy, mapping, project, relabel
 
 Floats = NDArray[np.float64]
@@ -119,6 +120,7 @@ def evaluate(
     data: Taxonomy,
     trained: Sequence[str],
     floor: float,
+    weights: Mapping[str, float] | None = None,
 ) -> tuple[Result, Scored]:
     """Scores predictions.
 
@@ -129,6 +131,7 @@ def evaluate(
         data: Classes of the data set.
         trained: Codes of the network's classes that it saw in training.
         floor: Recall under which a class raises an alarm.
+        weights: By image id, how much it counts by the official rules; 1 where nothing is said.
 
     Raises:
         DataError: No image is of a class that the network was trained on.
@@ -155,7 +158,7 @@ def evaluate(
         "classes": list(target.codes),
         "notes": _notes(predictions.records, places, seen, None in mapping(model, target), target),
         "scores": scores,
-        "official": _official(predictions, model, data, target),
+        "official": _official(predictions, model, data, target, weights or {}),
         "alarms": alarms(scores, floor),
         "referral": _referral(predictions, data, projected, places),
         "subgroups": subgroups(
@@ -195,13 +198,17 @@ def _notes(
     )
 
 
-def _official(predictions: Predictions, model: Taxonomy, data: Taxonomy, target: Taxonomy) -> OfficialScores:
+def _official(
+    predictions: Predictions, model: Taxonomy, data: Taxonomy, target: Taxonomy, weights: Mapping[str, float]
+) -> OfficialScores:
     """In the data set's classes, UNK with probability 0 included, or in the network's if coarser."""
     own = data if data is ISIC2019_UNK else target
     labels = relabel([r.label for r in predictions.records], data, own)
     kept = [(i, label) for i, label in enumerate(labels) if label is not None]
     probabilities = project(predictions.probabilities, model, own)[[i for i, _ in kept]]
-    return official_score(probabilities, [label for _, label in kept], own.codes)
+    ids = [predictions.records[i].id for i, _ in kept]
+    counts = [0.0 if image == WITHDRAWN else weights.get(image, 1.0) for image in ids]
+    return official_score(probabilities, [label for _, label in kept], own.codes, counts)
 
 
 def _referral(

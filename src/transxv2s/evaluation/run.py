@@ -103,7 +103,13 @@ def run(
     lesions = chosen.lesions(readable, prints)
     trained = trained_classes(classifier.config)
     result, scored = evaluate(
-        predictions=predictions, lesions=lesions, model=model, data=data, trained=trained, floor=floor
+        predictions=predictions,
+        lesions=lesions,
+        model=model,
+        data=data,
+        trained=trained,
+        floor=floor,
+        weights=chosen.reading.weights,
     )
     results: dict[str, Any] = {
         "dataset": {"name": chosen.name, "images": len(records), "notes": list(chosen.reading.notes)},

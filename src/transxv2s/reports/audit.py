@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from transxv2s.datasets.article import COPY
-from transxv2s.datasets.audit import KINDS, Audit, Kind, summary
+from transxv2s.datasets.audit import KINDS, Audit, Kind, folds_sentence, summary
 from transxv2s.datasets.census import ALL
 from transxv2s.datasets.splits import SUBSETS, UNUSED
+from transxv2s.errors import ImageError
 from transxv2s.imaging.decode import decode
 from transxv2s.reports.page import fill
 from transxv2s.reports.pictures import data_uri, thumbnail
@@ -46,6 +47,7 @@ def render(audit: Audit, name: str, files: Mapping[str, Path]) -> str:
         audit=audit,
         name=name,
         summary=summary(audit),
+        folds=folds_sentence(audit),
         pictures=pictures,
         subsets=[s for s in (ALL, *SUBSETS, UNUSED) if any(s in columns for columns in sizes)],
     )
@@ -67,6 +69,14 @@ def _contradiction(entry: Any, files: Mapping[str, Path]) -> dict[str, Any]:
 
 def _pictures(entry: Any, files: Mapping[str, Path]) -> list[dict[str, str]]:
     return [
-        {"name": image, "uri": data_uri(thumbnail(decode(files[image.removesuffix(COPY)]), SIDE))}
+        {"name": image, "uri": _picture(files[image.removesuffix(COPY)])}
         for image in (entry["image"], entry["other"])
     ]
+
+
+def _picture(path: Path) -> str:
+    """A `data:` address; empty where the image cannot be read."""
+    try:
+        return data_uri(thumbnail(decode(path), SIDE))
+    except ImageError:
+        return ""

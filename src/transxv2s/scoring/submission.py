@@ -4,6 +4,7 @@ A submission has the columns image, then one for each class, with probabilities 
 """
 
 import csv
+import io
 import math
 import re
 from collections import Counter
@@ -16,6 +17,7 @@ import numpy.typing as npt
 
 from transxv2s.datasets.records import counted, notes
 from transxv2s.errors import DataError, InputError
+from transxv2s.files import write_whole
 from transxv2s.scoring.arrays import Floats, Integers
 
 ISIC2018_CODES = ("MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC")
@@ -67,7 +69,7 @@ def write_submission(
 
     Raises:
         InputError: The arguments do not fit each other, or a number is outside [0, 1].
-        DataError: An id is repeated.
+        DataError: An id is repeated, or the file cannot be written.
     """
     p = np.asarray(probabilities, dtype=np.float64)
     if p.shape != (len(ids), len(codes)):
@@ -75,10 +77,11 @@ def write_submission(
     if not ((p >= 0) & (p <= 1)).all():
         raise InputError("a submission needs probabilities from 0 to 1; some are outside or NaN")
     _refuse_repeated("a submission", ids)
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["image", *codes])
-        writer.writerows([image, *row] for image, row in zip(ids, p.tolist(), strict=True))
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["image", *codes])
+    writer.writerows([image, *row] for image, row in zip(ids, p.tolist(), strict=True))
+    write_whole(path, buffer.getvalue())
 
 
 def read_submission(path: Path, codes: Sequence[str]) -> Submission:
@@ -154,6 +157,8 @@ def _table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
             header = list(reader.fieldnames or ())
     except FileNotFoundError:
         raise DataError(f"{path} is missing: check the path") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}): name a file that can") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} is not a CSV file in UTF-8: {error}") from None
     if "image" not in header or not rows:

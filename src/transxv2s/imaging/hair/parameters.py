@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class HairRemoval(BaseModel):
     """Parameters of hair removal; lengths are shares of the image's short side.
 
-    The defaults were chosen on development images of benchmarks/hair.py; none of its test images was used.
+    The defaults were chosen on development images of benchmarks/hair.py, which says what else was looked at.
 
     Attributes:
         min_side: Images with a shorter short side are left alone: their hairs are thinner than half a pixel.

@@ -24,12 +24,12 @@ CLOSED = 0.06  # gaps of this length, where hairs cross, are bridged
 AVERAGED = 0.035  # along the stripe, against noise
 SHORT = 0.024  # ticks of a ruler, ends and bends of hair
 SHORTEST = 0.016  # the sides of a pigment network's meshes
-SOLID = 0.07  # more than a dot or a network's mesh
+SOLID = 0.08  # more than a dot or a network's mesh
 WINDOW = 1 / 6  # that a pixel's surroundings are taken from
 WIDE_COUNTS = 0.5  # of structure in skin there is more the coarser it is
 FINE = 2.0  # pixels, standard deviation of the Gaussian that grain is finer than
 TYPICAL = 1.35  # from the median deviation to about the mean
-MOST_GRAIN = 5.0  # more is a network, which `meshes` tells from hair, or dense hair itself
+MOST_GRAIN = 7.0  # more is a network, which `meshes` tells from hair, or dense hair itself
 LEAST_GRAIN = 1.0  # grey levels: rounding alone gives some
 
 
