@@ -150,3 +150,28 @@ def test_leave_source_out_needs_its_options(run: Run, root: Path, tmp_path: Path
         "leave-source-out",
     )
     assert (result.code, "needs both" in result.err) == (2, True)
+
+
+def test_a_broken_image_of_a_leaking_lesion_is_shown_without_its_picture(
+    run: Run, root: Path, tmp_path: Path
+) -> None:
+    path = split_by_image(root, tmp_path / "split.csv", {3})
+    labels = root / "labels.csv"
+    labels.write_text(labels.read_text().replace(",l20,", ",same,").replace(",l3,", ",same,"))
+    (root / "i20.png").write_bytes(b"\x89PNG nothing more")
+    run("audit", "table", "--root", root, "--split", path, "--html", tmp_path / "p.html")
+    assert "i20 cannot be read" in (tmp_path / "p.html").read_text()
+
+
+def test_leaking_pairs_are_named_as_they_are_written(run: Run, root: Path, tmp_path: Path) -> None:
+    path = split_by_image(root, tmp_path / "split.csv", {3, 10})
+    assert "i03 (test) leaks from" in run("audit", "table", "--root", root, "--split", path).out
+
+
+@pytest.mark.parametrize(
+    "option", ["--table=x.csv", "--columns=image=a", "--labels=a=NV", "--taxonomy=isic2018"]
+)
+def test_what_is_for_tables_is_refused_elsewhere(run: Run, root: Path, tmp_path: Path, option: str) -> None:
+    result = run("data", "split", "isic2019", "--root", root, "--out", tmp_path / "s.csv", option)
+    assert result.code == 2
+    assert "would mean nothing for isic2019" in result.err

@@ -17,6 +17,7 @@ from .layout import (
     lay_out,
     one_hot,
     write_flat,
+    write_flats,
     write_isic2019,
     write_lines,
     write_tables,
@@ -194,3 +195,14 @@ def test_the_real_training_set(shared_dir: Path, tmp_path: Path) -> None:
     assert sources == {"HAM10000": 10_015, "BCN_20000": 12_413 - 32, "MSK": 2_903}
     assert reading.notes[0].startswith("32 images have no file, for example ISIC_")
     assert sum(r.lesion is None for r in reading.records) == 2_084
+
+
+def test_official_weights_are_read_and_told(tmp_path: Path) -> None:
+    codes = (*ISIC2019.codes, "UNK")
+    rows = [one_hot("a", "NV", codes) + ",0.0,1.0", one_hot("b", "UNK", codes) + ",1.0,0.0"]
+    header = f"image,{','.join(codes)},score_weight,validation_weight"
+    write_lines(isic2019.ground_truth(tmp_path, "Test"), header, *rows)
+    write_flats(tmp_path / "ISIC_2019_Test_Input", "a.png", "b.png")
+    reading = isic2019.read(tmp_path)
+    assert reading.weights == {"a": 0.0}
+    assert any("1 image has the official weight 0" in note for note in reading.notes)

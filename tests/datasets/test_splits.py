@@ -135,13 +135,13 @@ def test_the_articles_protocol_doubles_the_set_and_splits_it_by_image() -> None:
 
 def test_an_unknown_subset_is_refused(tmp_path: Path) -> None:
     path = write_split(tmp_path / "split.csv", "a,l1,0,holdout")
-    with pytest.raises(DataError, match="must hold train, validation, test, not holdout"):
+    with pytest.raises(DataError, match="must hold train, validation, test, not 'holdout'"):
         splits.load(path)
 
 
 def test_an_image_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
     path = write_split(tmp_path / "split.csv", "a,l1,0,train", "a,l1,1,test")
-    with pytest.raises(DataError, match="1 image stands, for example a there more than once"):
+    with pytest.raises(DataError, match="1 image has several rows, for example a: keep one"):
         splits.load(path)
 
 
@@ -154,3 +154,26 @@ def test_a_record_outside_the_split_is_refused(tmp_path: Path) -> None:
     split = splits.load(write_split(tmp_path / "split.csv", "i000,l1,0,test"))
     with pytest.raises(DataError, match="1 image is not in the split, for example i001"):
         split.select(records_of([(None, 0), (None, 1)]), "test")
+
+
+@pytest.mark.parametrize("fold", ["²", "9" * 5000, "-1", "1.0"])
+def test_odd_folds_are_refused_in_a_sentence(fold: str, tmp_path: Path) -> None:
+    path = write_split(tmp_path / "split.csv", f"a,l1,{fold},train")
+    with pytest.raises(DataError, match="the fold of a is not a whole number"):
+        splits.load(path)
+
+
+def test_images_of_no_lesion_are_no_lesion_together(tmp_path: Path) -> None:
+    loaded = splits.load(write_split(tmp_path / "split.csv", "a,,0,train", "b,,1,test", "c,nan,2,test"))
+    assert len(set(loaded.lesion.values())) == 3
+
+
+def test_a_missing_split_file_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.csv is missing: make one with `transxv2s data split`"):
+        splits.load(tmp_path / "none.csv")
+
+
+def test_a_split_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be made"):
+        splits.write([], tmp_path / "file" / "split.csv")

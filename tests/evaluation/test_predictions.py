@@ -1,6 +1,7 @@
 """Predictions in a file that grows: the classifier's own, resumed after a kill, honest about failures."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,4 +96,33 @@ def test_predictions_of_another_checkpoint_are_not_mixed(
     text = (tmp_path / "p.csv").read_text().replace(classifier.digest, "0" * len(classifier.digest))
     (tmp_path / "p.csv").write_text(text)
     with pytest.raises(DataError, match="holds predictions of another checkpoint"):
+        predict(classifier, records, CODES, tmp_path / "p.csv")
+
+
+def test_predictions_of_another_image_of_the_same_name_are_made_anew(
+    classifier: Classifier, records: list[Record], tmp_path: Path
+) -> None:
+    first = predict(classifier, records[:1], CODES, tmp_path / "p.csv")
+    other = replace(records[0], path=records[1].path)
+    again = predict(classifier, [other], CODES, tmp_path / "p.csv")
+    fresh = predict(classifier, [other], CODES, tmp_path / "q.csv")
+    assert not np.allclose(first.probabilities, fresh.probabilities)
+    assert np.allclose(again.probabilities, fresh.probabilities, atol=1e-6)
+
+
+def test_a_row_whose_numbers_are_none_is_made_anew(
+    classifier: Classifier, records: list[Record], tmp_path: Path
+) -> None:
+    path = tmp_path / "p.csv"
+    first = predict(classifier, records[:1], CODES, path)
+    path.write_text(path.read_text().replace(repr(float(first.probabilities[0, 0])), "junk"))
+    again = predict(classifier, records[:1], CODES, path)
+    assert np.allclose(again.probabilities, first.probabilities, atol=1e-6)
+
+
+def test_a_file_that_is_no_predictions_says_what_to_do(
+    classifier: Classifier, records: list[Record], tmp_path: Path
+) -> None:
+    (tmp_path / "p.csv").write_text("hello\n")
+    with pytest.raises(DataError, match="remove it, or name another folder with --out"):
         predict(classifier, records, CODES, tmp_path / "p.csv")

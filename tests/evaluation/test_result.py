@@ -128,3 +128,33 @@ def test_nothing_to_score_is_refused() -> None:
         DataError, match="none of the images is of a class that the checkpoint was trained on"
     ):
         said(made, ISIC2019, ["MEL"])
+
+
+def test_official_weights_count_in_the_official_rules_alone() -> None:
+    codes = [*ISIC2019.codes] * 6
+    made = predictions(ISIC2019, codes)
+    ignored = {f"i{i}": 0.0 for i in range(8)}
+    both = [
+        evaluate(
+            predictions=some,
+            lesions=[r.id for r in some.records],
+            model=ISIC2019,
+            data=ISIC2019,
+            trained=ISIC2019.codes,
+            floor=0.5,
+            weights=weights,
+        )[0]
+        for some, weights in ((made, ignored), (_from(made, 8), None), (made, None))
+    ]
+    assert both[0]["official"] == both[1]["official"] != both[2]["official"]
+    assert both[0]["scores"] == both[2]["scores"]
+
+
+def _from(made: Predictions, first: int) -> Predictions:
+    return Predictions(
+        made.records[first:],
+        made.probabilities[first:],
+        made.referred[first:],
+        made.skin_angle[first:],
+        {},
+    )

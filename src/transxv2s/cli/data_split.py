@@ -73,7 +73,13 @@ def split(
     digest = splits.write(rows, out)
     sizes = Counter(row["split"] for row in rows)
     if as_json:
-        document = {"split": str(out), "digest": digest, "protocol": protocol, "images": sizes, "notes": notes}
+        document = {
+            "split": str(out),
+            "digest": digest,
+            "protocol": protocol,
+            "images": sizes,
+            "notes": notes,
+        }
         typer.echo(json.dumps(document))
     else:
         for note in notes:

@@ -105,7 +105,9 @@ def _print(results: dict[str, Any], out: Path) -> None:
     for image, reason in list(results["failures"].items())[:SHOWN]:
         console.print(f"{image} could not be read: {reason}")
     if len(results["failures"]) > SHOWN:
-        console.print(f"{len(results['failures']) - SHOWN:,} more images that could not be read are in --json")
+        console.print(
+            f"{len(results['failures']) - SHOWN:,} more images that could not be read are in --json"
+        )
     headline = Table(box=None, show_header=False)
     for name in ("balanced_accuracy", "accuracy", "macro_f1", "macro_auc"):
         headline.add_row(name.replace("_", " "), interval_text(scores[name]))

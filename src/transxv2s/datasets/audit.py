@@ -149,9 +149,7 @@ def folds_sentence(found: Audit) -> str:
     if not torn:
         return ""
     what = "lesion or pair of copies lies" if torn == 1 else "lesions or pairs of copies lie"
-    return (
-        f"{torn:,} {what} in more than one fold: cross-validation would leak, and an audit with --fold says where"
-    )
+    return f"{torn:,} {what} in more than one fold: cross-validation leaks, an audit with --fold says where"
 
 
 def _lesions(records: Sequence[Record], split: Split) -> list[Cluster]:

@@ -93,7 +93,9 @@ class Labels:
             shown = ", ".join(f"{label!r} ({n:,})" for label, n in strange.most_common(SHOWN))
             more = f" and {len(strange) - SHOWN:,} more" if len(strange) > SHOWN else ""
             first = strange.most_common(1)[0][0]
-            advice = "the label map must name each label" if self._given else "give a label map such as nevus=NV"
+            advice = (
+                "the label map must name each label" if self._given else "give a label map such as nevus=NV"
+            )
             raise DataError(
                 f"{self._where}: labels of no known meaning, with how many images have them: {shown}{more}; "
                 f"{advice}, or {first}=- to leave such images out"

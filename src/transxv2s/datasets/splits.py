@@ -196,10 +196,13 @@ def load(path: Path) -> Split:
     table = read_table(path, COLUMNS)
     unknown = {row["split"] for row in table} - {*SUBSETS, UNUSED}
     if unknown:
-        raise DataError(f"{path}: the column split must hold {', '.join(SUBSETS)}, not {', '.join(map(repr, sorted(unknown)))}")
+        named = ", ".join(map(repr, sorted(unknown)))
+        raise DataError(f"{path}: the column split must hold {', '.join(SUBSETS)}, not {named}")
     twice = [image for image, n in Counter(row["image"] for row in table).items() if n > 1]
     if twice:
-        raise DataError(f"{path}: {counted(twice, 'image has several rows', 'images have several rows')}: keep one")
+        raise DataError(
+            f"{path}: {counted(twice, 'image has several rows', 'images have several rows')}: keep one"
+        )
     odd = [row["image"] for row in table if not (row["fold"].isdecimal() and len(row["fold"]) < 10)]
     if odd:
         raise DataError(f"{path}: the fold of {examples(odd)} is not a whole number: number the folds from 0")

@@ -18,13 +18,13 @@ from transxv2s.classifier import Classifier, Prepared
 from transxv2s.datasets.records import Record
 from transxv2s.datasets.tables import read_table
 from transxv2s.errors import DataError, ImageError
-from transxv2s.files import write_whole
+from transxv2s.files import state_key, write_whole
 from transxv2s.finding import Finding
 from transxv2s.imaging.skin_tone import individual_typology_angle
 from transxv2s.progress import progress
 
 PARTIAL = ".partial"
-PLAIN = ("image", "label", "predicted", "decision", "reasons", "skin_angle")
+PLAIN = ("image", "file", "label", "predicted", "decision", "reasons", "skin_angle")
 DIGEST = "checkpoint"  # the last column: a row that was cut off lacks some of it
 
 Row = dict[str, str]
@@ -52,7 +52,7 @@ class Predictions:
 def predict(
     classifier: Classifier, records: Sequence[Record], codes: Sequence[str], path: Path, batch_size: int = 32
 ) -> Predictions:
-    """Predicts all records into a CSV file; what the file holds already is not predicted again.
+    """Predicts all records into a CSV file; what it holds already of the same image files is kept.
 
     Args:
         classifier: What predicts.
@@ -62,11 +62,15 @@ def predict(
         batch_size: Images that go through the network together.
 
     Raises:
-        DataError: The file holds predictions of another checkpoint, or no image can be read.
+        DataError: The file holds predictions of another checkpoint or cannot be used, or no image can be
+            read.
     """
     growing = path.with_name(path.name + PARTIAL)
     columns = [*PLAIN, *classifier.taxonomy.codes, DIGEST]
-    rows = _rows(path if path.exists() else growing, classifier.digest)
+    rows = _rows(path if path.exists() else growing, columns, classifier.digest)
+    for record in records:
+        if rows.get(record.id, {}).get("file") != state_key(record.path).hex():
+            rows.pop(record.id, None)  # another data set, or an image that was replaced
     todo = [record for record in records if record.id not in rows]
     failures: dict[str, str] = {}
     if todo:
@@ -80,14 +84,28 @@ def predict(
     return _collected([r for r in records if r.id in rows], rows, classifier.taxonomy.codes, failures)
 
 
-def _rows(path: Path, digest: str) -> dict[str, Row]:
-    """Whole rows by image."""
+def _rows(path: Path, columns: Sequence[str], digest: str) -> dict[str, Row]:
+    """Whole rows by image; a row whose numbers are none is not whole."""
     if not path.exists():
         return {}
-    rows = [row for row in read_table(path, ("image", DIGEST)) if len(row[DIGEST]) == len(digest)]
+    numbers = [column.lower() for column in columns[len(PLAIN) : -1]]
+    try:
+        table = read_table(path, [column.lower() for column in columns])
+    except DataError as error:
+        raise DataError(f"{error}; remove it, or name another folder with --out") from error
+    rows = [row for row in table if len(row[DIGEST]) == len(digest) and _numeric(row, numbers)]
     if any(row[DIGEST] != digest for row in rows):
         raise DataError(f"{path} holds predictions of another checkpoint: name another folder with --out")
     return {row["image"]: row for row in rows}
+
+
+def _numeric(row: Row, numbers: Sequence[str]) -> bool:
+    try:
+        return all(0 <= float(row[column]) <= 1 for column in numbers) and bool(
+            math.isfinite(float(row["skin_angle"] or 0))
+        )
+    except ValueError:
+        return False
 
 
 def _csv(rows: Iterable[Row], columns: Sequence[str], header: bool) -> str:
@@ -141,6 +159,7 @@ def _row(record: Record, label: str, angle: float | None, finding: Finding) -> R
     probabilities = {code.lower(): repr(p) for code, p in finding.probabilities.items()}
     return {
         "image": record.id,
+        "file": state_key(record.path).hex(),
         "label": label,
         "predicted": finding.predicted,
         "decision": finding.decision,
