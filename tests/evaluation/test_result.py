@@ -63,6 +63,7 @@ def test_seven_classes_add_actinic_keratosis_and_squamous_cell_carcinoma() -> No
     assert np.allclose(scored.probabilities, seven)
     judge = balanced_accuracy_score([r.label for r in made.records], seven.argmax(1))
     assert result["scores"]["balanced_accuracy"]["value"] == pytest.approx(judge)
+    assert result["official"]
     assert result["official"]["balanced_accuracy"] == pytest.approx(judge)
 
 
@@ -75,6 +76,7 @@ def test_the_class_that_no_network_knows_counts_in_the_official_rules_alone() ->
     assert result["scores"]["images"] == 40
     assert "5 images are of no class of the network" in result["notes"][0]
     truth, predicted = [r.label for r in made.records], made.probabilities.argmax(1)
+    assert result["official"]
     assert result["official"]["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(truth, predicted))
     unknown = [code == "UNK" for code in codes]
     assert result["referral"]["of_unknown_classes"] == pytest.approx(made.referred[unknown].mean())
@@ -94,6 +96,22 @@ def test_nevus_or_melanoma_is_asked_given_that_it_is_one_of_them() -> None:
     p = made.probabilities[:, :2]
     assert np.allclose(scored.probabilities, p / p.sum(1, keepdims=True))
     assert "given that the lesion is one of MEL, NV" in result["notes"][-1]
+
+
+def test_without_any_official_weight_there_is_no_official_score() -> None:
+    made = predictions(ISIC2019, ["MEL", "NV"] * 3)
+    ids = [r.id for r in made.records]
+    result, _ = evaluate(
+        predictions=made,
+        lesions=ids,
+        model=ISIC2019,
+        data=ISIC2019,
+        trained=ISIC2019.codes,
+        floor=0.5,
+        weights=dict.fromkeys(ids, 0.0),
+    )
+    assert result["official"] is None
+    assert result["scores"]["images"] == 6
 
 
 def test_referral_is_counted_by_need() -> None:

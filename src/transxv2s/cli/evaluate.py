@@ -113,7 +113,8 @@ def _print(results: dict[str, Any], out: Path) -> None:
         headline.add_row(name.replace("_", " "), interval_text(scores[name]))
     for name in ("macro_precision", "macro_average_precision", "ece", "brier"):
         headline.add_row(name.replace("_", " "), score_text(scores[name]))
-    headline.add_row("balanced accuracy, ISIC rules", score_text(results["official"]["balanced_accuracy"]))
+    if official := results["official"]:
+        headline.add_row("balanced accuracy, ISIC rules", score_text(official["balanced_accuracy"]))
     console.print(headline)
     classes = Table(box=None)
     for heading in ("class", "images", "recall", "precision", "F1", "AUC"):

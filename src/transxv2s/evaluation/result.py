@@ -55,7 +55,7 @@ class Result(TypedDict):
     classes: list[str]
     notes: list[str]
     scores: Report
-    official: OfficialScores
+    official: OfficialScores | None
     alarms: list[Alarm]
     referral: Referral
     subgroups: dict[str, list[Subgroup]]
@@ -200,15 +200,22 @@ def _notes(
 
 def _official(
     predictions: Predictions, model: Taxonomy, data: Taxonomy, target: Taxonomy, weights: Mapping[str, float]
-) -> OfficialScores:
-    """In the data set's classes, UNK with probability 0 included, or in the network's if coarser."""
+) -> OfficialScores | None:
+    """In the data set's classes, UNK with probability 0 included, or in the network's if coarser.
+
+    None where the publisher gives no image any weight.
+    """
     own = data if data is ISIC2019_UNK else target
     labels = relabel([r.label for r in predictions.records], data, own)
     kept = [(i, label) for i, label in enumerate(labels) if label is not None]
     probabilities = project(predictions.probabilities, model, own)[[i for i, _ in kept]]
     ids = [predictions.records[i].id for i, _ in kept]
     counts = [0.0 if image == WITHDRAWN else weights.get(image, 1.0) for image in ids]
-    return official_score(probabilities, [label for _, label in kept], own.codes, counts)
+    return (
+        official_score(probabilities, [label for _, label in kept], own.codes, counts)
+        if any(counts)
+        else None
+    )
 
 
 def _referral(
