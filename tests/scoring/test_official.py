@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from transxv2s.errors import DataError, InputError
 from transxv2s.scoring import OfficialScores, official_score, official_score_files, score, write_submission
 from transxv2s.scoring.official import RATES
-from transxv2s.scoring.submission import ISIC2018_CODES, ISIC2019_CODES, with_unknown
-from transxv2s.taxonomy import ISIC2019
+from transxv2s.taxonomy import ISIC2018, ISIC2019, ISIC2019_UNK, project
 
 judge: Any = importlib.import_module("isic_challenge_scoring.classification")
 pandas: Any = judge.pd
@@ -69,7 +68,7 @@ def drawn(random: np.random.Generator, images: int, classes: int) -> tuple[Float
     return p, y.astype(np.intp)
 
 
-@pytest.mark.parametrize("codes", [ISIC2018_CODES, ISIC2019_CODES])
+@pytest.mark.parametrize("codes", [ISIC2018.codes, ISIC2019_UNK.codes])
 @pytest.mark.parametrize("decimals", [16, 2, 1, 0])
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_random_inputs_with_more_and_more_ties(codes: tuple[str, ...], decimals: int, seed: int) -> None:
@@ -86,7 +85,7 @@ def test_weights(kind: str) -> None:
         "counts": random.integers(0, 4, 200).astype(np.float64),
         "fractions": random.random(200),
     }[kind]
-    agree(p.round(2), y, ISIC2019_CODES, weights)
+    agree(p.round(2), y, ISIC2019_UNK.codes, weights)
 
 
 SPECIAL: dict[str, Callable[[Integers], Any]] = {
@@ -169,13 +168,13 @@ def files(folder: Path, weighted: bool, tail: str = "") -> tuple[Path, Path]:
     random = np.random.default_rng(8)
     p, y = drawn(random, 90, 9)
     ids = [f"ISIC_{n + 35000:07d}" for n in range(90)]  # holds ISIC_0035068, which has no official weight
-    header, weights = ["image", *ISIC2019_CODES], random.integers(0, 2, (90, 2)).astype(float).tolist()
+    header, weights = ["image", *ISIC2019_UNK.codes], random.integers(0, 2, (90, 2)).astype(float).tolist()
     header += ["score_weight", "validation_weight"] if weighted else []
     table = [[i, *hot, *(w if weighted else [])] for i, hot, w in zip(ids, np.eye(9)[y].tolist(), weights)]  # noqa: B905
     truth, submission = folder / "truth.csv", folder / "submission.csv"
     truth.write_text("\n".join(",".join(map(str, row)) for row in [header, *table]) + "\n")
     order = random.permutation(90)
-    write_submission(submission, [ids[n] + tail for n in order], p[order], ISIC2019_CODES)
+    write_submission(submission, [ids[n] + tail for n in order], p[order], ISIC2019_UNK.codes)
     return truth, submission
 
 
@@ -217,7 +216,10 @@ def test_both_refuse_what_is_wrong_with_a_submission(tmp_path: Path, fault: str)
 
 def test_an_empty_column_for_unknown_changes_nothing_for_the_others(tmp_path: Path) -> None:
     p, y = drawn(np.random.default_rng(9), 80, 8)
-    eight, nine = official_score(p, y, ISIC2019.codes), official_score(with_unknown(p), y, ISIC2019_CODES)
+    eight, nine = (
+        official_score(p, y, ISIC2019.codes),
+        official_score(project(p, ISIC2019, ISIC2019_UNK), y, ISIC2019_UNK.codes),
+    )
     assert nine["absent"] == ["UNK"]
     assert nine["balanced_accuracy"] == eight["balanced_accuracy"]
     assert {c: s for c, s in nine["per_category"].items() if c != "UNK"} == eight["per_category"]

@@ -6,26 +6,26 @@ import pytest
 
 from transxv2s.errors import DataError, InputError
 from transxv2s.scoring.submission import (
-    ISIC2018_CODES,
-    ISIC2019_CODES,
     align,
     read_submission,
     read_truth,
-    with_unknown,
     write_submission,
 )
-from transxv2s.taxonomy import ISIC2018, ISIC2019
+from transxv2s.taxonomy import ISIC2018, ISIC2019, ISIC2019_UNK, project
+
+ISIC2018_CODES = ("MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC")
+ISIC2019_CODES = ("MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC", "UNK")
 
 TWO = ("A", "B")
 
 
 def test_the_columns_are_the_official_ones() -> None:
     assert ISIC2018.codes == ISIC2018_CODES
-    assert (*ISIC2019.codes, "UNK") == ISIC2019_CODES
+    assert (*ISIC2019.codes, "UNK") == ISIC2019_UNK.codes == ISIC2019_CODES
 
 
 def test_what_is_written_is_read_back_bit_by_bit(tmp_path: Path) -> None:
-    p = with_unknown(np.random.default_rng(0).dirichlet(np.full(8, 0.1), 50))
+    p = project(np.random.default_rng(0).dirichlet(np.full(8, 0.1), 50), ISIC2019, ISIC2019_UNK)
     ids = [f"ISIC_{n:07d}" for n in range(50)]
     write_submission(tmp_path / "s.csv", ids, p, ISIC2019_CODES)
     lines = (tmp_path / "s.csv").read_text().splitlines()

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from transxv2s.datasets.audit import Audit
 
 LEAKS = 1
+SHOWN = 5  # of each kind of thing that the terminal names; --json names all
+WORDS = {"lesion": "one lesion", "exact": "identical files", "near": "near copies"}
 
 
 def audit(
@@ -79,7 +81,7 @@ def _tables(found: "Audit") -> list["Table | str"]:
     exact, near = found["copies"]["exact"], found["copies"]["near"]
     parts.append(f"{exact:,} pairs of identical files and {near:,} of near copies in the whole set")
     parts += [
-        f"{c['image']} is {c['label']}, but {c['other']} is {c['other_label']}: {_WORDS[c['kind']]}"
+        f"{c['image']} is {c['label']}, but {c['other']} is {c['other_label']}: {WORDS[c['kind']]}"
         for c in found["contradictions"][:SHOWN]
     ]
     if len(found["contradictions"]) > SHOWN:
@@ -108,7 +110,7 @@ def _tables(found: "Audit") -> list["Table | str"]:
 def _leaks(found: "Audit") -> list[str]:
     """The first leaking pairs of each kind."""
     lines = []
-    for kind, words in _WORDS.items():
+    for kind, words in WORDS.items():
         entries = [entry for entry in found["shared"] if entry["kind"] == kind]
         lines += [
             f"{e['image']} ({e['subset']}) leaks from {e['other']} ({e['other_subset']}): {words}"
@@ -117,7 +119,3 @@ def _leaks(found: "Audit") -> list[str]:
         if len(entries) > SHOWN:
             lines.append(f"{len(entries) - SHOWN:,} more of this kind ({words}) are in --json")
     return lines
-
-
-SHOWN = 5
-_WORDS = {"lesion": "one lesion", "exact": "identical files", "near": "near copies"}

@@ -53,23 +53,17 @@ def split(
     )
     make_folders(out.parent)
     notes = list(reading.notes)
-    match protocol:
-        case "grouped":
-            pairs, unreadable = copies(reading.records)
-            if unreadable:
-                notes.append(
-                    counted(
-                        unreadable,
-                        "image cannot be read and was compared with none",
-                        "images cannot be read and were compared with none",
-                    )
-                )
-            rows = splits.grouped(reading.records, pairs, seed)
-        case "leave-source-out":
-            sources = [source.strip() for source in (train_on or "").split(",")]
-            rows = splits.leave_source_out(splits.load(base or out), reading.records, sources)
-        case "by-image":
-            rows = splits.by_image(reading.records, seed)
+    if train_on and base:
+        sources = [source.strip() for source in train_on.split(",")]
+        rows = splits.leave_source_out(splits.load(base), reading.records, sources)
+    elif protocol == "by-image":
+        rows = splits.by_image(reading.records, seed)
+    else:
+        pairs, unreadable = copies(reading.records)
+        if unreadable:
+            one, many = ("image cannot be read and was", "images cannot be read and were")
+            notes.append(counted(unreadable, f"{one} compared with none", f"{many} compared with none"))
+        rows = splits.grouped(reading.records, pairs, seed)
     digest = splits.write(rows, out)
     sizes = Counter(row["split"] for row in rows)
     if as_json:

@@ -19,6 +19,11 @@ def doubled_pairs(pairs: Sequence[Pair], images: int) -> list[Pair]:
     return [*pairs, *(Pair(i, i + images, "near", 1.0) for i in range(images))]
 
 
-def is_copy(record: Record) -> bool:
-    """Whether a record stands for the preprocessed copy."""
-    return record.id.endswith(COPY)
+def is_copy(image: str) -> bool:
+    """Whether an id stands for the preprocessed copy."""
+    return image.endswith(COPY)
+
+
+def original(image: str) -> str:
+    """The id of the image that an id, of whichever of the two, stands for."""
+    return image.removesuffix(COPY)

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, TypedDict
 
-from transxv2s.datasets.census import Sizes, census
+from transxv2s.datasets.census import ALL, Sizes, census
 from transxv2s.datasets.duplicates import Pair
 from transxv2s.datasets.records import Reading, Record
 from transxv2s.datasets.splits import SUBSETS, Split
@@ -16,7 +16,7 @@ from transxv2s.errors import LeakageError
 
 Kind = Literal["lesion", "exact", "near"]
 KINDS: tuple[Kind, ...] = ("lesion", "exact", "near")
-ALL = "all"
+LEAKY = "LEAKY protocol, for comparison only: "  # begins what is said of a split that was declared to leak
 
 RANK = {subset: place for place, subset in enumerate(SUBSETS)}
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from transxv2s.datasets.article import COPY, doubled, doubled_pairs
+from transxv2s.datasets.article import doubled, doubled_pairs, is_copy
 from transxv2s.datasets.audit import Audit, audit
 from transxv2s.datasets.copies import copies
 from transxv2s.datasets.records import Reading
@@ -11,7 +11,7 @@ from transxv2s.datasets.splits import Split
 
 def is_doubled(split: Split) -> bool:
     """Whether a split is of the article's protocol, in which each image stands twice."""
-    return any(image.endswith(COPY) for image in split.subset)
+    return any(is_copy(image) for image in split.subset)
 
 
 def audit_split(reading: Reading, split: Split) -> Audit:

@@ -21,6 +21,7 @@ from transxv2s.scoring import (
     report,
     subgroups,
 )
+from transxv2s.scoring.arrays import share
 from transxv2s.scoring.submission import WITHDRAWN
 from transxv2s.taxonomy import ISIC2019_UNK, Taxonomy, mapping, project, relabel
 
@@ -227,15 +228,11 @@ def _referral(
     right = projected.argmax(1) == np.array([-1 if place is None else place for place in places])
     return {
         "referred": float(referred.mean()),
-        "of_lesions_needing_an_expert": _share(referred[~unknown & ~benign]),
-        "of_benign_lesions": _share(referred[benign]),
-        "of_unknown_classes": _share(referred[unknown]),
-        "accuracy_of_answers": _share(right[~referred & ~unknown]),
+        "of_lesions_needing_an_expert": share(referred[~unknown & ~benign]),
+        "of_benign_lesions": share(referred[benign]),
+        "of_unknown_classes": share(referred[unknown]),
+        "accuracy_of_answers": share(right[~referred & ~unknown]),
     }
-
-
-def _share(hits: NDArray[np.bool_]) -> float | None:
-    return float(hits.mean()) if hits.size else None
 
 
 def _groupings(predictions: Predictions, kept: NDArray[np.intp]) -> dict[str, list[str | None]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from transxv2s.checkpoint import CheckpointConfig
 from transxv2s.classifier import Classifier
-from transxv2s.datasets.audit import refuse_leaks
+from transxv2s.datasets.audit import LEAKY, refuse_leaks
 from transxv2s.datasets.copies import fingerprints_of
 from transxv2s.datasets.duplicates import Fingerprints, find_pairs
 from transxv2s.datasets.groups import groups
@@ -65,7 +65,7 @@ class Chosen:
         """In words."""
         if self.split is None:
             return f"all {len(self.reading.records):,} images of the data set, no split"
-        leaky = "LEAKY protocol, for comparison only: " if self.leaky else ""
+        leaky = LEAKY if self.leaky else ""
         return f"{leaky}{self.subset} part of split {self.split.digest}"
 
     def lesions(self, records: Sequence[Record], prints: Fingerprints) -> list[str]:

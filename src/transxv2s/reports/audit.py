@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from transxv2s.datasets.article import COPY
+from transxv2s.datasets.article import original
 from transxv2s.datasets.audit import KINDS, Audit, Kind, folds_sentence, summary
 from transxv2s.datasets.census import ALL
 from transxv2s.datasets.splits import SUBSETS, UNUSED
@@ -69,8 +69,7 @@ def _contradiction(entry: Any, files: Mapping[str, Path]) -> dict[str, Any]:
 
 def _pictures(entry: Any, files: Mapping[str, Path]) -> list[dict[str, str]]:
     return [
-        {"name": image, "uri": _picture(files[image.removesuffix(COPY)])}
-        for image in (entry["image"], entry["other"])
+        {"name": image, "uri": _picture(files[original(image)])} for image in (entry["image"], entry["other"])
     ]
 
 

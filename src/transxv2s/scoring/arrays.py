@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transxv2s.errors import InputError
+from transxv2s.taxonomy import Taxonomy
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.intp]
@@ -29,14 +30,18 @@ def checked(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Floats
     return p, y.astype(np.intp)
 
 
-def check_columns(probabilities: Floats, name: str, classes: int) -> None:
-    """Refuses probabilities (N, K) whose K is not the number of classes of a taxonomy.
+def checked_for(
+    taxonomy: Taxonomy, probabilities: npt.ArrayLike, labels: npt.ArrayLike
+) -> tuple[Floats, Integers]:
+    """As `checked`, for the K classes of a taxonomy.
 
     Raises:
-        InputError: It is not.
+        InputError: Also where there are not K columns.
     """
-    if probabilities.shape[1] != classes:
-        raise InputError(f"{name} has {classes} classes, but there are {probabilities.shape[1]} columns")
+    p, y = checked(probabilities, labels)
+    if p.shape[1] != len(taxonomy):
+        raise InputError(f"{taxonomy.name} has {len(taxonomy)} classes, but there are {p.shape[1]} columns")
+    return p, y
 
 
 def ratio(part: Numbers, whole: Numbers) -> Floats:
@@ -49,6 +54,11 @@ def mean_defined(values: Floats) -> Floats:
     """Mean over the last axis of what is not NaN; NaN where nothing is left."""
     defined = ~np.isnan(values)
     return ratio(np.where(defined, values, 0.0).sum(-1), defined.sum(-1))
+
+
+def share(hits: Booleans) -> float | None:
+    """Share of true values; None where there are no values."""
+    return float(hits.mean()) if hits.size else None
 
 
 def or_none(value: float | np.float64 | Floats) -> float | None:

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from transxv2s.scoring.arrays import Booleans, Floats, Integers, check_columns, checked, ratio
+from transxv2s.scoring.arrays import Booleans, Floats, Integers, checked_for, ratio
 from transxv2s.scoring.bootstrap import DRAWS, LEVEL, Interval, bootstrap, lesion_numbers
 from transxv2s.scoring.ranking import OneVersusRest
 from transxv2s.taxonomy import Behaviour, Taxonomy
@@ -102,8 +102,7 @@ def malignancy(
     Raises:
         InputError: The arguments do not fit each other.
     """
-    p, y = checked(probabilities, labels)
-    check_columns(p, taxonomy.name, len(taxonomy))
+    p, y = checked_for(taxonomy, probabilities, labels)
     lesion = lesion_numbers(lesions, len(y))
     known = ~behaving(taxonomy, ("unknown",))[y]
 

@@ -10,7 +10,7 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from transxv2s.scoring.arrays import Floats, Integers, check_columns, checked, mean_defined, or_none
+from transxv2s.scoring.arrays import Floats, Integers, checked_for, mean_defined, or_none
 from transxv2s.scoring.confusion import Rates, confusions, rates
 from transxv2s.scoring.ranking import OneVersusRest
 from transxv2s.scoring.reliability import (
@@ -82,9 +82,8 @@ def score(probabilities: npt.ArrayLike, labels: npt.ArrayLike, taxonomy: Taxonom
     Raises:
         InputError: The arrays do not fit each other or the taxonomy.
     """
-    p, y = checked(probabilities, labels)
+    p, y = checked_for(taxonomy, probabilities, labels)
     k = len(taxonomy)
-    check_columns(p, taxonomy.name, k)
     confusion = confusions(p, y, np.zeros_like(y)).reshape(k, k + 1)
     r = rates(confusion)
     per_class = _per_class(p, y, taxonomy, confusion, r)

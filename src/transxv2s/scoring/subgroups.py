@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from transxv2s.errors import InputError
 from transxv2s.imaging.skin_tone import SKIN_TONES
-from transxv2s.scoring.arrays import Floats, Integers, check_columns, checked, mean_defined, or_none
+from transxv2s.scoring.arrays import Floats, Integers, checked_for, mean_defined, or_none
 from transxv2s.scoring.bootstrap import DRAWS, LEVEL, Interval, bootstrap, lesion_numbers
 from transxv2s.scoring.confusion import confusions, rates
 from transxv2s.scoring.malignancy import MALIGNANT, THRESHOLD, Binary, behaving
@@ -83,8 +83,7 @@ def subgroups(
     Raises:
         InputError: The arguments do not fit each other.
     """
-    p, y = checked(probabilities, labels)
-    check_columns(p, taxonomy.name, len(taxonomy))
+    p, y = checked_for(taxonomy, probabilities, labels)
     lesion = lesion_numbers(lesions, len(y))
     malignant = behaving(taxonomy, MALIGNANT)
 

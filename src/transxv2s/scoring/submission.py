@@ -20,8 +20,6 @@ from transxv2s.errors import DataError, InputError
 from transxv2s.files import write_whole
 from transxv2s.scoring.arrays import Floats, Integers
 
-ISIC2018_CODES = ("MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC")
-ISIC2019_CODES = ("MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC", "UNK")
 WEIGHTS = ("score_weight", "validation_weight")
 WITHDRAWN = "ISIC_0035068"  # the official scorer gives this image of 2018 no weight
 
@@ -54,12 +52,6 @@ class Truth(NamedTuple):
     codes: tuple[str, ...]
     score_weights: Floats
     validation_weights: Floats
-
-
-def with_unknown(probabilities: npt.ArrayLike) -> Floats:
-    """Probabilities (N, K) with a column of zeros for UNK, which no network here knows: (N, K + 1)."""
-    p = np.asarray(probabilities, dtype=np.float64)
-    return np.concatenate([p, np.zeros((len(p), 1))], axis=1)
 
 
 def write_submission(

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from transxv2s.datasets import ham10000, isic2019, splits, store
-from transxv2s.datasets.article import COPY, doubled, is_copy
+from transxv2s.datasets.article import doubled, is_copy, original
 from transxv2s.datasets.audit import refuse_leaks
 from transxv2s.datasets.copies import copies
 from transxv2s.datasets.protocol import audit_split, is_doubled
@@ -127,7 +127,7 @@ class LesionData(lightning.LightningDataModule):
         if not is_doubled(self.split):
             return store.prepare(records, recipe, folder)
         plain = recipe.model_copy(update={"hair_removal": None, "field_of_view": False, "colour": None})
-        kinds = [is_copy(record) for record in records]
+        kinds = [is_copy(record.id) for record in records]
         parts = [
             store.prepare([r for r, k in zip(records, kinds, strict=True) if k == kind], steps, folder)
             for kind, steps in ((False, plain), (True, recipe))
@@ -193,4 +193,4 @@ def _thinned(records: list[Record], limit: int | None) -> list[Record]:
 def _originals(used: Mapping[str, Sequence[Record]]) -> tuple[Record, ...]:
     """Each image once, whether one or both of its copies are used."""
     records = [record for chosen in used.values() for record in chosen]
-    return tuple({r.id.removesuffix(COPY): replace(r, id=r.id.removesuffix(COPY)) for r in records}.values())
+    return tuple({(image := original(r.id)): replace(r, id=image) for r in records}.values())

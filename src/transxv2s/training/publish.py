@@ -9,10 +9,12 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from transxv2s.checkpoint import CheckpointConfig, write_checkpoint
-from transxv2s.datasets.article import COPY
+from transxv2s.datasets.article import original
+from transxv2s.datasets.audit import LEAKY
 from transxv2s.datasets.copies import fingerprints_of
 from transxv2s.datasets.provenance import SeenImages
 from transxv2s.scoring import report
+from transxv2s.scoring.arrays import share
 from transxv2s.taxonomy import ISIC2019
 from transxv2s.training.data import LesionData
 from transxv2s.trust.calibration import (
@@ -81,16 +83,12 @@ def trust_scores(
     needs_expert = np.array([c.needs_expert for c in ISIC2019.classes])[labels]
     right = np.array([s[0] == label for s, label in zip(sets, labels, strict=True)])
     return {
-        "coverage": _share(np.array([label in s for s, label in zip(sets, labels, strict=True)])),
+        "coverage": share(np.array([label in s for s, label in zip(sets, labels, strict=True)])),
         "set_size": float(np.mean([len(s) for s in sets])),
-        "referred_needing_expert": _share(referred[needs_expert]),
-        "referred_benign": _share(referred[~needs_expert]),
-        "accuracy_of_answers": _share(right[~referred]),
+        "referred_needing_expert": share(referred[needs_expert]),
+        "referred_benign": share(referred[~needs_expert]),
+        "accuracy_of_answers": share(right[~referred]),
     }
-
-
-def _share(hits: NDArray[np.bool_]) -> float | None:
-    return float(hits.mean()) if hits.size else None
 
 
 def publish(
@@ -106,7 +104,7 @@ def publish(
         directory: Where to write.
     """
     split = f"{data.recipe.data.split.stem} (digest {data.split.digest})"
-    leaky = "LEAKY protocol, for comparison only: " if protocol.leaky else ""
+    leaky = LEAKY if protocol.leaky else ""
     validation = _labelled(data, logits, "validation")
     calibration = calibrate(*validation, f"validation part of {split}, {len(validation[1])} images")
     calibrated = softmax(validation[0], calibration.temperature)
@@ -136,7 +134,7 @@ def publish(
 
 def _seen(data: LesionData) -> SeenImages:
     """The images that the network or its calibration has seen; of two copies of an image, one counts."""
-    records = {r.id.removesuffix(COPY): r for subset in ("train", "validation") for r in data.records[subset]}
+    records = {original(r.id): r for subset in ("train", "validation") for r in data.records[subset]}
     lesions = tuple(data.split.lesion[record.id] for record in records.values())
     return SeenImages(tuple(records), lesions, fingerprints_of(list(records.values())).compact())
 
