@@ -1,5 +1,6 @@
 """The end of a run: calibration on validation only, scores by the outside judge, and the protocol."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,3 +90,12 @@ def test_trust_scores_count_what_is_referred_and_what_is_answered() -> None:
         "referred_benign": 1 / 2,
         "accuracy_of_answers": 1 / 2,
     }
+
+
+def test_seen_images_keep_the_publishers_lesions(data: Path) -> None:
+    """A group that joins lesions by a copy has one name; images of the others must be known too."""
+    module = LesionData(recipe(data))
+    module.split = replace(module.split, lesion=dict.fromkeys(module.split.lesion, "one group"))
+    records = [*module.records["train"], *module.records["validation"]]
+    seen = publishing.seen_images(module)
+    assert dict(zip(seen.ids, seen.lesions, strict=True)) == {r.id: r.lesion for r in records}

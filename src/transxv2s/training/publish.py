@@ -128,14 +128,18 @@ def publish(
         training=protocol.model_dump(mode="json"),
         metrics=metrics,
     )
-    write_checkpoint(directory, network, config, half=True, seen_images=_seen(data).to_bytes())
+    write_checkpoint(directory, network, config, half=True, seen_images=seen_images(data).to_bytes())
     return directory
 
 
-def _seen(data: LesionData) -> SeenImages:
-    """The images that the network or its calibration has seen; of two copies of an image, one counts."""
+def seen_images(data: LesionData) -> SeenImages:
+    """The images that the network or its calibration has seen; of two copies of an image, one counts.
+
+    With the publisher's lesion ids, which an evaluated image would have too: a group of several lesions has
+    the name of only one of them.
+    """
     records = {original(r.id): r for subset in ("train", "validation") for r in data.records[subset]}
-    lesions = tuple(data.split.lesion[record.id] for record in records.values())
+    lesions = tuple(r.lesion or data.split.lesion[r.id] for r in records.values())
     return SeenImages(tuple(records), lesions, fingerprints_of(list(records.values())).compact())
 
 
