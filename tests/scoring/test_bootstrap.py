@@ -7,7 +7,7 @@ from predictions import FEW, MANY, Predictions
 
 from transxv2s.errors import InputError
 from transxv2s.scoring import Interval, Intervals, Scores, lesion_bootstrap, paired_difference, report, score
-from transxv2s.scoring.bootstrap import METRICS
+from transxv2s.scoring.bootstrap import CLASS_METRICS, METRICS
 from transxv2s.taxonomy import ISIC2019
 
 
@@ -25,7 +25,7 @@ def resampled(data: Predictions, draws: int, seed: int) -> list[Scores]:
 
 def flat(intervals: Intervals) -> list[Interval]:
     headline = [intervals[name] for name in METRICS]  # type: ignore[literal-required]
-    return [*headline, *intervals["recall"], *intervals["auc"]]
+    return [*headline, *(i for name in CLASS_METRICS for i in intervals[name])]  # type: ignore[literal-required]
 
 
 @pytest.mark.parametrize("level", [0.5, 0.95])
@@ -36,15 +36,27 @@ def test_weights_equal_repeated_rows(level: float) -> None:
     whole = score(FEW.probabilities, FEW.labels, ISIC2019)
     for name in METRICS:
         drawn = [d[name] for d in draws if d[name] is not None]  # type: ignore[literal-required]
-        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2]) if drawn else (None, None)
         assert result[name] == pytest.approx({"value": whole[name], "low": low, "high": high})  # type: ignore[literal-required]
     for c, code in enumerate(ISIC2019.codes):
-        for of_class, name in ((result["recall"][c], "recall"), (result["auc"][c], "auc")):
+        for name in CLASS_METRICS:
+            of_class = result[name][c]  # type: ignore[literal-required]
             scores = [d["per_class"][code][name] for d in draws]  # type: ignore[literal-required]
             kept = [s for s in scores if s is not None]
             low, high = np.quantile(kept, [(1 - level) / 2, (1 + level) / 2]) if kept else (None, None)
             value = whole["per_class"][code][name]  # type: ignore[literal-required]
             assert of_class == pytest.approx({"value": value, "low": low, "high": high})
+
+
+def test_loss_equals_repeated_rows_and_is_none_for_what_is_no_distribution() -> None:
+    whole = FEW.probabilities / FEW.probabilities.sum(1, keepdims=True)
+    draws = resampled(Predictions(whole, FEW.labels, FEW.lesions), draws=60, seed=4)
+    low, high = np.quantile([d["nll"] for d in draws if d["nll"] is not None], [0.025, 0.975])
+    result = lesion_bootstrap(whole, FEW.labels, FEW.lesions, draws=60, seed=4)["nll"]
+    assert result == pytest.approx(
+        {"value": score(whole, FEW.labels, ISIC2019)["nll"], "low": low, "high": high}
+    )
+    assert lesion_bootstrap(FEW.probabilities, FEW.labels, FEW.lesions, draws=2)["nll"]["value"] is None
 
 
 def test_every_image_its_own_lesion_gives_the_binomial_deviation() -> None:
@@ -92,9 +104,26 @@ def test_paired_difference_equals_differences_of_repeated_rows() -> None:
     assert low < result["macro_f1"]["value"] < high
 
 
+def test_runs_of_a_model_are_averaged_in_every_draw() -> None:
+    flipped = FEW.probabilities[:, ::-1]
+    runs = np.stack([FEW.probabilities, flipped])
+    together = lesion_bootstrap(runs, FEW.labels, FEW.lesions, draws=1)
+    alone = [lesion_bootstrap(p, FEW.labels, FEW.lesions, draws=1) for p in runs]
+    for whole, one, other in zip(flat(together), *map(flat, alone), strict=True):
+        if one["value"] is None or one["low"] is None or other["low"] is None:
+            continue
+        assert other["value"] is not None
+        assert whole["value"] == pytest.approx((one["value"] + other["value"]) / 2)
+        assert whole["low"] == pytest.approx((one["low"] + other["low"]) / 2)
+    halves = paired_difference(runs, FEW.probabilities, FEW.labels, FEW.lesions, draws=80)["accuracy"]
+    apart = paired_difference(flipped, FEW.probabilities, FEW.labels, FEW.lesions, draws=80)["accuracy"]
+    assert {k: 2 * v for k, v in halves.items() if isinstance(v, float)} == pytest.approx(apart)
+
+
 def test_a_model_does_not_differ_from_itself() -> None:
-    result = paired_difference(MANY.probabilities, MANY.probabilities, MANY.labels, MANY.lesions, draws=50)
-    assert len(flat(result)) == len(METRICS) + 2 * 8
+    same = MANY.probabilities / MANY.probabilities.sum(1, keepdims=True)
+    result = paired_difference(same, same, MANY.labels, MANY.lesions, draws=50)
+    assert len(flat(result)) == len(METRICS) + len(CLASS_METRICS) * 8
     for interval in flat(result):
         assert interval == {"value": 0, "low": 0, "high": 0}
 
@@ -118,9 +147,10 @@ def test_report_is_what_a_checkpoint_carries() -> None:
         assert result[name] == scores[name]
     for code, intervals in result["intervals"].items():
         assert intervals["recall"]["value"] == pytest.approx(scores["per_class"][code]["recall"])
+        assert intervals["f1"]["value"] == pytest.approx(scores["per_class"][code]["f1"])
         assert intervals["auc"]["value"] == pytest.approx(scores["per_class"][code]["auc"])
     assert (result["images"], result["lesions"]) == (600, len(set(MANY.lesions)))
-    for name in METRICS:
+    for name in ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc"):
         interval = result[name]  # type: ignore[literal-required]
         assert interval["low"] < interval["value"] < interval["high"]
         assert interval["value"] == pytest.approx(scores[name])  # type: ignore[literal-required]

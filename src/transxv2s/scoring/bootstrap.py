@@ -15,8 +15,10 @@ from transxv2s.errors import InputError
 from transxv2s.scoring.arrays import Floats, Integers, checked, mean_defined, or_none
 from transxv2s.scoring.confusion import confusions, rates
 from transxv2s.scoring.ranking import OneVersusRest
+from transxv2s.scoring.reliability import are_distributions, log_losses
 
-METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc")
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "nll")
+CLASS_METRICS = ("recall", "f1", "auc")
 DRAWS = 2000
 LEVEL = 0.95
 DRAWS_AT_ONCE = 64  # keeps the weights of 25,000 images at some 13 MB
@@ -31,13 +33,15 @@ class Interval(TypedDict):
 
 
 class Intervals(TypedDict):
-    """The headline metrics, and recall and AUC of each class in the order of the columns."""
+    """The headline metrics, and those of classes in the order of the columns; `nll` as in `Scores`."""
 
     accuracy: Interval
     balanced_accuracy: Interval
     macro_f1: Interval
     macro_auc: Interval
+    nll: Interval
     recall: list[Interval]
+    f1: list[Interval]
     auc: list[Interval]
 
 
@@ -95,32 +99,55 @@ def _interval(value: float, drawn: Sequence[float], tail: float) -> Interval:
 class _Sample:
     """One model's predictions, prepared so that any weighting of the lesions is scored quickly."""
 
-    def __init__(self, probabilities: npt.ArrayLike, labels: npt.ArrayLike, lesion: Integers) -> None:
-        p, y = checked(probabilities, labels)
+    def __init__(self, p: Floats, y: Integers, lesion: Integers) -> None:
         self.lesion = lesion
         self.classes = p.shape[1]
         self.confusion_by_lesion = confusions(p, y, lesion)
         self.orders = [OneVersusRest.of(p[:, c], y == c) for c in range(self.classes)]
+        self.losses = log_losses(p, y) if are_distributions(p) else np.full(len(y), np.nan)
 
     def scores(self, weights: Floats) -> Floats:
-        """Weights of the lesions (D, L) to the METRICS, recalls and AUCs of the classes: (D, 4 + 2·K)."""
+        """Weights of the lesions (D, L) to the METRICS and CLASS_METRICS of the classes: (D, 5 + 3·K)."""
         confusion = (weights @ self.confusion_by_lesion).reshape(-1, self.classes, self.classes + 1)
         r = rates(confusion)
         of_images = weights[:, self.lesion]
         auc = np.stack([order.auc(of_images) for order in self.orders], axis=-1)
-        overall = np.stack([r.accuracy, r.balanced_accuracy, r.macro_f1, mean_defined(auc)], axis=-1)
-        return np.concatenate([overall, r.recall, auc], axis=-1)
+        nll = of_images @ self.losses / of_images.sum(-1)
+        overall = np.stack([r.accuracy, r.balanced_accuracy, r.macro_f1, mean_defined(auc), nll], axis=-1)
+        return np.concatenate([overall, r.recall, r.f1, auc], axis=-1)
+
+
+class _Model:
+    """One or several training runs of a model: its scores are the means over the runs."""
+
+    def __init__(self, probabilities: npt.ArrayLike, labels: npt.ArrayLike, lesion: Integers) -> None:
+        stacked = np.asarray(probabilities, np.float64)
+        runs = [checked(p, labels) for p in (stacked if stacked.ndim == 3 else [stacked])]
+        if not runs:
+            raise InputError("a model needs the predictions of at least one run")
+        self.samples = [_Sample(p, y, lesion) for p, y in runs]
+        self.classes = self.samples[0].classes
+
+    def scores(self, weights: Floats) -> Floats:
+        """As those of a run."""
+        return np.asarray(np.mean([sample.scores(weights) for sample in self.samples], axis=0))
 
 
 def _named(intervals: list[Interval]) -> Intervals:
-    accuracy, balanced_accuracy, macro_f1, macro_auc, *of_classes = intervals
+    overall, of_classes = intervals[: len(METRICS)], intervals[len(METRICS) :]
+    classes = len(of_classes) // len(CLASS_METRICS)
+    by_class = [of_classes[start : start + classes] for start in range(0, len(of_classes), classes)]
+    accuracy, balanced_accuracy, macro_f1, macro_auc, nll = overall
+    recall, f1, auc = by_class
     return {
         "accuracy": accuracy,
         "balanced_accuracy": balanced_accuracy,
         "macro_f1": macro_f1,
         "macro_auc": macro_auc,
-        "recall": of_classes[: len(of_classes) // 2],
-        "auc": of_classes[len(of_classes) // 2 :],
+        "nll": nll,
+        "recall": recall,
+        "f1": f1,
+        "auc": auc,
     }
 
 
@@ -133,12 +160,13 @@ def lesion_bootstrap(
     seed: int = 0,
     level: float = LEVEL,
 ) -> Intervals:
-    """Accuracy, balanced accuracy, macro F1, macro AUC, recalls and AUCs with percentile intervals.
+    """Accuracy, balanced accuracy, macro F1, macro AUC, loss and scores of classes with percentile intervals.
 
-    In each draw the macro metrics are means over the classes that the draw contains.
+    In each draw the macro metrics are means over the classes that the draw contains. Of several training runs
+    the scores are averaged: the interval is of the images, the spread of the runs is not in it.
 
     Args:
-        probabilities: (N, K).
+        probabilities: (N, K), or (R, N, K) of several training runs.
         labels: (N,), positions of the true classes.
         lesions: (N,), which lesion each image shows; any names.
         draws: How often the lesions are resampled with replacement.
@@ -149,9 +177,9 @@ def lesion_bootstrap(
         InputError: The arguments do not fit each other.
     """
     lesion = lesion_numbers(lesions, len(np.asarray(labels)))
-    sample = _Sample(probabilities, labels, lesion)
+    model = _Model(probabilities, labels, lesion)
     count = int(lesion.max()) + 1
-    return _named(bootstrap(sample.scores, count, draws=draws, seed=seed, level=level))
+    return _named(bootstrap(model.scores, count, draws=draws, seed=seed, level=level))
 
 
 def paired_difference(
@@ -170,7 +198,7 @@ def paired_difference(
         InputError: The arguments do not fit each other.
     """
     lesion = lesion_numbers(lesions, len(np.asarray(labels)))
-    one, other = _Sample(first, labels, lesion), _Sample(second, labels, lesion)
+    one, other = _Model(first, labels, lesion), _Model(second, labels, lesion)
     if one.classes != other.classes:
         raise InputError(f"one model has {one.classes} classes, the other {other.classes}: map them first")
     count = int(lesion.max()) + 1

@@ -12,9 +12,10 @@ from transxv2s.taxonomy import Taxonomy
 
 
 class ClassIntervals(TypedDict):
-    """Recall and AUC of one class with intervals over lesions."""
+    """Recall, F1 and AUC of one class with intervals over lesions."""
 
     recall: Interval
+    f1: Interval
     auc: Interval
 
 
@@ -58,7 +59,7 @@ def report(
     """
     scores = score(probabilities, labels, taxonomy)
     intervals = lesion_bootstrap(probabilities, labels, lesions, draws=draws)
-    of_classes = zip(taxonomy.codes, intervals["recall"], intervals["auc"], strict=True)
+    of_classes = zip(taxonomy.codes, intervals["recall"], intervals["f1"], intervals["auc"], strict=True)
     return {
         "balanced_accuracy": intervals["balanced_accuracy"],
         "accuracy": intervals["accuracy"],
@@ -72,7 +73,7 @@ def report(
         "nll": scores["nll"],
         "malignancy": malignancy(probabilities, labels, lesions, taxonomy, draws=draws),
         "per_class": scores["per_class"],
-        "intervals": {code: {"recall": recall, "auc": auc} for code, recall, auc in of_classes},
+        "intervals": {code: {"recall": recall, "f1": f1, "auc": auc} for code, recall, f1, auc in of_classes},
         "absent": scores["absent"],
         "never_predicted": scores["never_predicted"],
         "confusion": scores["confusion"],
