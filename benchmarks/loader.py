@@ -49,7 +49,7 @@ class Row:
 
 def prepared(recipe: Recipe, count: int) -> PreparedImages:
     """Evenly spaced images of the recipe's data set, from its store."""
-    records = isic2019.read(recipe.data.isic2019).records
+    records = isic2019.read(recipe.data.root).records
     files = ham10000.files(recipe.data.ham10000) if recipe.data.ham10000 else {}
     chosen = with_larger_files(records[:: max(1, len(records) // count)][:count], files)
     images = store.prepare(chosen, recipe.preprocessing, recipe.data.store)

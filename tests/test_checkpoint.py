@@ -15,10 +15,10 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from transxv2s import nets
-from transxv2s.checkpoint import CheckpointConfig, read_checkpoint, write_checkpoint
+from transxv2s.checkpoint import CheckpointConfig, described, read_checkpoint, write_checkpoint
 from transxv2s.errors import CheckpointError
 from transxv2s.imaging.pipeline import Preprocessing
-from transxv2s.taxonomy import ISIC2019
+from transxv2s.taxonomy import ISIC2019, TAXONOMIES, DiagnosticClass, Taxonomy
 from transxv2s.trust.calibration import Calibration
 from transxv2s.trust.referral import Referral
 
@@ -206,6 +206,32 @@ def test_config_refuses_other_classes() -> None:
     values = build_config().model_dump()
     with pytest.raises(ValidationError, match="taxonomy and classes"):
         CheckpointConfig.model_validate(values | {"classes": sorted(ISIC2019.codes)})
+
+
+WART = DiagnosticClass("WART", "viral wart", "benign")
+
+
+@pytest.mark.parametrize("taxonomy", [*TAXONOMIES.values(), Taxonomy("own", (WART, ISIC2019["MEL"]))])
+def test_classes_come_back_as_they_went(taxonomy: Taxonomy) -> None:
+    config = CheckpointConfig(variant=VARIANT, preprocessing=Preprocessing(), **described(taxonomy))
+    again = CheckpointConfig.model_validate_json(config.model_dump_json()).to_taxonomy()
+    assert again == taxonomy
+    assert taxonomy.name == "own" or again is taxonomy
+
+
+@pytest.mark.parametrize(
+    ("classes", "own_classes", "said"),
+    [
+        (["MEL", "WART"], [], "own_classes must name each"),
+        (["MEL", "NV"], [WART], "own_classes must name each"),
+        (["MEL", "MEL"], [], "two or more different"),
+        (["MEL"], [], "two or more different"),
+    ],
+)
+def test_own_classes_must_be_described(classes: list[str], own_classes: list[Any], said: str) -> None:
+    values = {"variant": VARIANT, "preprocessing": Preprocessing(), "taxonomy": "own"}
+    with pytest.raises(ValidationError, match=said):
+        CheckpointConfig.model_validate(values | {"classes": classes, "own_classes": own_classes})
 
 
 def flip_a_byte(folder: Path) -> None:

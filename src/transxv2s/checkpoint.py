@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from transxv2s import nets
 from transxv2s.errors import CheckpointError, InputError
 from transxv2s.imaging.pipeline import Preprocessing
-from transxv2s.taxonomy import ISIC2019
+from transxv2s.taxonomy import ISIC2019, KNOWN, OWN, TAXONOMIES, DiagnosticClass, Taxonomy
 from transxv2s.trust.calibration import Calibration
 from transxv2s.trust.referral import Referral
 
@@ -54,8 +54,9 @@ class CheckpointConfig(BaseModel):
         format: Constant that marks our checkpoints.
         format_version: Raised when older programs could misread a checkpoint.
         variant: Network variant, as `nets.create` knows it.
-        taxonomy: Name of the taxonomy.
+        taxonomy: Name of the taxonomy; "own" for classes that the training data brought with them.
         classes: Its codes, in the order of the logits.
+        own_classes: Those of them that no taxonomy of ours knows.
         preprocessing: The way from RGB to the square the network sees.
         calibration: None before calibration.
         referral: None before calibration.
@@ -73,6 +74,7 @@ class CheckpointConfig(BaseModel):
     variant: str
     taxonomy: str = ISIC2019.name
     classes: list[str] = Field(default_factory=lambda: list(ISIC2019.codes))
+    own_classes: list[DiagnosticClass] = Field(default_factory=list)
     preprocessing: Preprocessing
     calibration: Calibration | None = None
     referral: Referral | None = None
@@ -83,9 +85,32 @@ class CheckpointConfig(BaseModel):
 
     @model_validator(mode="after")
     def _classes_are_the_taxonomy(self) -> Self:
-        if self.taxonomy != ISIC2019.name or self.classes != list(ISIC2019.codes):
-            raise ValueError(f"taxonomy and classes must be {ISIC2019.name}: {', '.join(ISIC2019.codes)}")
+        must_be = "taxonomy and classes must be"
+        if known := TAXONOMIES.get(self.taxonomy):
+            if self.classes != list(known.codes) or self.own_classes:
+                raise ValueError(f"{must_be} {known.name}: {', '.join(known.codes)}")
+        elif self.taxonomy != OWN:
+            raise ValueError(f"{must_be} one of {', '.join(TAXONOMIES)}, or {OWN}")
+        elif len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"{must_be} {OWN} and two or more different codes")
+        elif {c.code for c in self.own_classes} != set(self.classes) - KNOWN.keys():
+            raise ValueError(f"{must_be} described: own_classes must name each code that is not known")
         return self
+
+    def to_taxonomy(self) -> Taxonomy:
+        """The classes with their names and behaviours, in the order of the logits."""
+        described = KNOWN | {c.code: c for c in self.own_classes}
+        own = Taxonomy(self.taxonomy, tuple(described[code] for code in self.classes))
+        return TAXONOMIES.get(self.taxonomy, own)
+
+
+def described(taxonomy: Taxonomy) -> dict[str, Any]:
+    """The fields of a config that tell its classes; `to_taxonomy` reads them."""
+    return {
+        "taxonomy": taxonomy.name,
+        "classes": list(taxonomy.codes),
+        "own_classes": [c for c in taxonomy.classes if c.code not in KNOWN],
+    }
 
 
 @dataclass(frozen=True)
@@ -159,11 +184,21 @@ def read_checkpoint(directory: str | Path) -> Checkpoint:
         CheckpointError: Anything missing, damaged, foreign, of a newer format, or not finite.
     """
     folder = Path(directory)
-    raw = _read_bytes(folder, CONFIG_FILE)
-    config = _parse_config(folder / CONFIG_FILE, raw)
-    model = _build(config.variant)
+    config, digest = read_config(folder)
+    model = _build(config.variant, len(config.classes))
     _load_weights(model, folder, config.weights)
-    return Checkpoint(config, model.eval(), hashlib.sha256(raw).hexdigest()[:12], folder)
+    return Checkpoint(config, model.eval(), digest, folder)
+
+
+def read_config(directory: str | Path) -> tuple[CheckpointConfig, str]:
+    """Config and digest of a checkpoint, without its weights.
+
+    Raises:
+        CheckpointError: The config is missing, damaged, foreign or of a newer format.
+    """
+    folder = Path(directory)
+    raw = _read_bytes(folder, CONFIG_FILE)
+    return _parse_config(folder / CONFIG_FILE, raw), hashlib.sha256(raw).hexdigest()[:12]
 
 
 def read_seen_images(directory: str | Path, config: CheckpointConfig) -> bytes | None:
@@ -280,11 +315,11 @@ def _first(error: ValidationError) -> str:
     return f"{place}: {detail['msg']}" if place else detail["msg"]
 
 
-def _build(variant: str) -> nn.Module:
+def _build(variant: str, classes: int) -> nn.Module:
     """The network without values: every one of them is about to be loaded, so none is drawn at random."""
     try:
         with torch.device("meta"):
-            model = nets.create(variant, num_classes=len(ISIC2019))
+            model = nets.network(variant, classes)
         return model.to_empty(device="cpu")
     except InputError:
         raise CheckpointError(

@@ -25,7 +25,7 @@ from transxv2s.finding import Finding
 from transxv2s.imaging.decode import decode
 from transxv2s.imaging.pipeline import to_tensor
 from transxv2s.imaging.quality import quality_notes
-from transxv2s.taxonomy import ISIC2019, Taxonomy
+from transxv2s.taxonomy import Taxonomy
 from transxv2s.trust.calibration import prediction_set, softmax
 from transxv2s.trust.referral import decide
 
@@ -69,6 +69,7 @@ class Classifier:
 
     def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
         self._checkpoint = checkpoint
+        self._taxonomy = checkpoint.config.to_taxonomy()
         self._device = _usable(device)
         self._model = checkpoint.model.eval().to(self._device).to(memory_format=torch.channels_last)
 
@@ -122,7 +123,7 @@ class Classifier:
     @property
     def taxonomy(self) -> Taxonomy:
         """The classes, in the order of the probabilities."""
-        return ISIC2019
+        return self._taxonomy
 
     def prepare(self, source: Source, name: str | None = None) -> Prepared:
         """Decode one image and make the square the network sees.

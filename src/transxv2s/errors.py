@@ -42,5 +42,13 @@ class InputError(TransXV2SError, ValueError):
     """A tensor or array has a shape, type or range that the called function does not take."""
 
 
+class DivergenceError(TransXV2SError):
+    """Training came to a loss, score or weight that is not a finite number."""
+
+
+class TrainingStoppedError(TransXV2SError):
+    """Training was asked to stop (Ctrl-C, SIGTERM) and can be resumed."""
+
+
 class WeightsUnavailableError(TransXV2SError):
     """Published weights could not be fetched, usually because there is no network."""

@@ -2,11 +2,34 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from transxv2s.errors import DataError
 
 KEY_BYTES = 16
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file beside its place, which moves there, once it is safe on the disk, if the block ends well.
+
+    Raises:
+        OSError: It cannot be written; what was there before still is.
+    """
+    target = path.resolve()
+    beside = target.with_name(f".{target.name}.part")
+    try:
+        with beside.open("wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(target)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
@@ -15,11 +38,9 @@ def write_whole(path: Path, content: str | bytes) -> None:
     Raises:
         DataError: It cannot be written.
     """
-    target = path.resolve()
-    beside = target.with_name(f".{target.name}.part")
     try:
-        beside.write_bytes(content.encode() if isinstance(content, str) else content)
-        beside.replace(target)
+        with replacing(path) as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise DataError(f"{path} cannot be written ({error.strerror}); name another place.") from error
 

@@ -93,6 +93,8 @@ ISIC2018 = Taxonomy("isic2018", (_MEL, _NV, _BCC, _AKIEC, _BKL, _DF, _VASC))
 NEVUS_MELANOMA = Taxonomy("nevus-melanoma", (_MEL, _NV))
 
 TAXONOMIES = {t.name: t for t in (ISIC2019, ISIC2019_UNK, ISIC2018, NEVUS_MELANOMA)}
+KNOWN = {c.code: c for taxonomy in TAXONOMIES.values() for c in taxonomy.classes}
+OWN = "own"  # the name of every taxonomy that a data set brings with it
 WIDER = {"AK": "AKIEC", "SCC": "AKIEC"}  # class → the class that holds it where a taxonomy is coarser
 
 

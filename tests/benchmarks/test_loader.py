@@ -11,7 +11,7 @@ from datasets.layout import Lesion, write_isic2019
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "loader.py"
 RECIPE = """
-data: {{isic2019: {0}/isic2019, split: {0}/split.csv, store: {0}/store}}
+data: {{dataset: isic2019, root: {0}/isic2019, split: {0}/split.csv, store: {0}/store}}
 network: {{variant: transxv2s_net_efficientnetv2_s}}
 preprocessing: {{size: 64, hair_removal: null, field_of_view: false, colour: null}}
 augmentation: {{dihedral: true, colour_jitter: 0.2}}
@@ -47,5 +47,5 @@ def test_it_prints_and_writes(
         "reading",
         "RandomHorizontalFlip",
         "QuarterTurn",
-        "ColorJitter",
+        "ColourJitter",
     }

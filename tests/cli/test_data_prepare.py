@@ -39,7 +39,12 @@ def recipe(tmp_path: Path, data: Path) -> Path:
     rows = [f"{item.image},{item.lesion},0,{subset}" for item, subset in zip(LESIONS, SUBSETS, strict=True)]
     split = write_lines(tmp_path / "split.csv", "image,lesion,fold,split", *rows)
     content = {
-        "data": {"isic2019": str(data), "split": str(split), "store": str(tmp_path / "store")},
+        "data": {
+            "dataset": "isic2019",
+            "root": str(data),
+            "split": str(split),
+            "store": str(tmp_path / "store"),
+        },
         "preprocessing": {"size": 64, "colour": None},
     }
     path = tmp_path / "recipe.yaml"
@@ -57,9 +62,10 @@ def document(run: Run, *arguments: str | Path, code: int = 0) -> dict[str, Any]:
 def test_a_data_set_is_prepared_once(run: Run, data: Path, tmp_path: Path) -> None:
     arguments = ("--dataset", "isic2019", "--root", data, "--store", tmp_path / "store")
     first, second = (document(run, *arguments) for _ in range(2))
-    assert (first["images"], first["made"], second["made"]) == (10, 10, 0)
-    assert first["digest"] == second["digest"]
-    assert first["path"] == str(tmp_path / "store" / Preprocessing().digest())
+    (one,), (other,) = first["parts"], second["parts"]
+    assert (one["images"], one["made"], other["made"]) == (10, 10, 0)
+    assert one["digest"] == other["digest"]
+    assert one["path"] == str(tmp_path / "store" / Preprocessing().digest())
     assert first["failures"] == []
     assert first["notes"] == ["1 image has no file, for example ISIC_99"]
     assert first["seconds"] >= 0
@@ -70,7 +76,7 @@ def test_what_a_recipe_needs_is_then_there_for_its_training(run: Run, recipe: Pa
     from transxv2s.training.recipe import load_recipe
 
     found = document(run, "--config", recipe)
-    assert (found["images"], found["made"]) == (10, 10)
+    assert [(part["images"], part["made"]) for part in found["parts"]] == [(10, 10)]
     loaded = load_recipe(recipe)
     for records in LesionData(loaded).records.values():
         assert store.fill(records, loaded.preprocessing, tmp_path / "store").made == 0
@@ -81,7 +87,7 @@ def test_a_checkpoint_gives_its_preprocessing(run: Run, data: Path, checkpoint: 
 
     where = ("--dataset", "isic2019", "--root", data, "--store", tmp_path / "store")
     found = document(run, *where, "--checkpoint", checkpoint)
-    assert Path(found["path"]).name == read_checkpoint(checkpoint).config.preprocessing.digest()
+    assert Path(found["parts"][0]["path"]).name == read_checkpoint(checkpoint).config.preprocessing.digest()
 
 
 def test_a_broken_image_is_named_and_the_others_kept(run: Run, data: Path, tmp_path: Path) -> None:
@@ -94,7 +100,7 @@ def test_a_broken_image_is_named_and_the_others_kept(run: Run, data: Path, tmp_p
     assert "1 could not be prepared:" in result.err
     assert str(broken) in result.err
     again = document(run, *arguments, code=1)
-    assert again["made"] == 0
+    assert again["parts"][0]["made"] == 0
     assert [failure["file"] for failure in again["failures"]] == [str(broken)]
     assert "not a JPEG" in again["failures"][0]["reason"]
 
@@ -135,3 +141,23 @@ def test_a_stopped_run_says_how_to_go_on(run: Run, data: Path, monkeypatch: pyte
     result = run("data", "prepare", "--dataset", "isic2019", "--root", data)
     assert result.code == 1
     assert "run the same command again" in result.err
+
+
+def test_both_halves_of_the_articles_protocol_are_prepared(run: Run, recipe: Path, tmp_path: Path) -> None:
+    from transxv2s.training.data import LesionData
+    from transxv2s.training.recipe import load_recipe
+
+    rows = [
+        f"{item.image}{copy},{item.lesion},0,{subset}"
+        for copy in ("", "+preprocessed")
+        for item, subset in zip(LESIONS, SUBSETS, strict=True)
+    ]
+    write_lines(tmp_path / "split.csv", "image,lesion,fold,split", *rows)
+    content = yaml.safe_load(recipe.read_text())
+    recipe.write_text(yaml.safe_dump(content | {"preprocessing": {"size": 64}}))
+    found = document(run, "--config", recipe)
+    assert [(part["images"], part["made"]) for part in found["parts"]] == [(10, 10), (10, 10)]
+    assert len({part["path"] for part in found["parts"]}) == 2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "_append", lambda *_: pytest.fail("something was left to be made"))
+        LesionData(load_recipe(recipe)).prepare_data()

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from transxv2s.datasets.labels import Labels, natural, parse, taxonomy_of
+from transxv2s.datasets.labels import Labels, OwnClasses, natural, parse, taxonomy_named, taxonomy_of
 from transxv2s.errors import ConfigError, DataError
-from transxv2s.taxonomy import ISIC2018, ISIC2019, NEVUS_MELANOMA
+from transxv2s.taxonomy import ISIC2018, ISIC2019, NEVUS_MELANOMA, Behaviour
 
 
 def test_codes_and_english_names_need_no_map() -> None:
@@ -14,7 +14,7 @@ def test_codes_and_english_names_need_no_map() -> None:
     given = ["MEL", "mel", " Melanoma ", "melanocytic nevus", "scc"]
     labels.check(given)
     assert [labels.position(label) for label in given] == [0, 0, 0, 1, 7]
-    assert len(natural(ISIC2019)) == 16
+    assert len(natural(ISIC2019.classes)) == 16
 
 
 def test_a_map_takes_the_place_of_names() -> None:
@@ -83,3 +83,45 @@ def test_another_file_is_refused(tmp_path: Path, content: str) -> None:
 def test_akiec_speaks_for_seven_classes() -> None:
     assert taxonomy_of(["NV", "akiec"]) is ISIC2018
     assert taxonomy_of(["NV", "AK"]) is ISIC2019
+
+
+def test_own_classes_keep_the_known_ones_and_are_unknown_unless_told() -> None:
+    wanted = OwnClasses({"wart": "benign"})
+    taxonomy = taxonomy_of(["Wart", "melanoma", "SCC", " wart ", "Angioma", "-"], wanted)
+    assert [(c.code, c.name, c.behaviour) for c in taxonomy.classes] == [
+        ("MEL", "melanoma", "malignant"),
+        ("SCC", "squamous cell carcinoma", "malignant"),
+        ("ANGIOMA", "angioma", "unknown"),
+        ("WART", "wart", "benign"),
+    ]
+    assert taxonomy[taxonomy.codes[2]].needs_expert
+    assert Labels(taxonomy, None, "t").position("wart") == 3
+
+
+def test_own_classes_that_are_a_taxonomys_are_that_taxonomy() -> None:
+    assert taxonomy_of(["nv", "melanoma"], OwnClasses()) is NEVUS_MELANOMA
+    assert taxonomy_of(["AKIEC"], ISIC2019) is ISIC2019
+
+
+@pytest.mark.parametrize(
+    ("behaviours", "names", "said"),
+    [
+        ({"MEL": "benign"}, ["MEL", "wart"], "a behaviour is given for MEL, but .* one: WART"),
+        ({"cyst": "benign"}, ["MEL", "NV"], "given for CYST, but .* it has none"),
+        ({}, ["wart", "WART"], "name 1 class: it takes two"),
+    ],
+)
+def test_own_classes_that_make_no_taxonomy_are_refused(
+    behaviours: dict[str, Behaviour], names: list[str], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        taxonomy_of(names, OwnClasses(behaviours))
+
+
+def test_a_taxonomy_is_named() -> None:
+    assert taxonomy_named("isic2018") is ISIC2018
+    assert taxonomy_named("own", {"WART": "benign"}) == OwnClasses({"WART": "benign"})
+    with pytest.raises(ConfigError, match=r"'ham' is unknown: take one of isic2019, .*, own"):
+        taxonomy_named("ham")
+    with pytest.raises(ConfigError, match="isic2018 has them already"):
+        taxonomy_named("isic2018", {"NV": "benign"})

@@ -155,7 +155,7 @@ MAPS_128: dict[str, dict[str, tuple[int, int]]] = {  # part → name → channel
         **{f"effnet.stage{n}": (c, s) for n, c, s in [(5, 160, 8), (6, 256, 4)]},
         "effnet": (1280, 4),
     },
-    "swin": {"swin": (64, 8)},
+    "swin": {"swin": (64, 8), "effnet.stage4.unmerged": (128, 8)},
     "xception": {
         **{
             f"xception.block{n}": (c, s)

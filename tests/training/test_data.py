@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from datasets.layout import write_flat
+from datasets.layout import write_flat, write_lines
 from transxv2s.datasets import splits
-from transxv2s.errors import DataError
+from transxv2s.errors import ConfigError, DataError
 from transxv2s.training.data import LesionData
-from transxv2s.training.recipe import Augmentation, Data
+from transxv2s.training.recipe import Augmentation, Data, Table
 
 from .tiny import SUBSETS, recipe
 
@@ -89,3 +89,44 @@ def test_a_resumed_epoch_starts_after_the_images_already_seen(data: Path) -> Non
     resumed.load_state_dict({"epoch": 3, "seen": 12})
     batches = [levels(images) for images, _ in whole.train_dataloader()]
     assert [levels(images) for images, _ in resumed.train_dataloader()] == batches[2:]
+
+
+def test_any_data_set_by_its_name(data: Path, tmp_path: Path) -> None:
+    """The same images as one folder a class, of which two are ours and one is left out."""
+    for number, label in enumerate(("naevus", "wart", "melanoma") * 3):
+        write_flat(tmp_path / "set" / label / f"x{number}.png", 20 * number)
+    rows = [f"x{number},,0,{splits.SUBSETS[number // 3]}" for number in range(9)]
+    write_lines(tmp_path / "split.csv", "image,lesion,fold,split", *rows)
+    labels = {"naevus": "NV", "wart": "WART", "melanoma": "-"}
+    table = Table(labels=labels, taxonomy="own", behaviours={"WART": "benign"})
+    options = Data(
+        dataset="folder",
+        root=tmp_path / "set",
+        table=table,
+        split=tmp_path / "split.csv",
+        store=tmp_path / "s",
+    )
+    module = LesionData(recipe(data, data=options))
+    assert [(c.code, c.behaviour) for c in module.taxonomy.classes] == [("NV", "benign"), ("WART", "benign")]
+    assert [record.id for record in module.records["test"]] == ["x6", "x7"]
+    assert module.labels("test") == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"dataset": "isic2017"}, "'isic2017' is unknown: take one of isic2019"),
+        ({"table": Table(labels={"a": "NV"})}, r"data\.table\.labels would mean nothing for isic2019"),
+        (
+            {"dataset": "folder", "table": Table(file=Path("t.csv"))},
+            r"table\.file would mean nothing for folder",
+        ),
+        ({"dataset": "table", "table": Table(behaviours={"A": "benign"})}, "add taxonomy: own"),
+        ({"dataset": "table", "table": Table(taxonomy="isic")}, "taxonomy 'isic' is unknown"),
+    ],
+)
+def test_options_that_do_not_fit_the_data_set_are_refused(
+    changes: dict[str, object], said: str, data: Path
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        LesionData(recipe(data, data=data_options(data, **changes)))

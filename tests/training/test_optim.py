@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from transxv2s.nets import create
 from transxv2s.training import optim
 from transxv2s.training.recipe import Data, Optimizer, Recipe, Schedule
 
-DATA = Data(isic2019="images", split="split.csv")  # type: ignore[arg-type]
+DATA = Data(dataset="isic2019", root="images", split="split.csv")  # type: ignore[arg-type]
 
 
 def recipe(**changes: object) -> Recipe:
@@ -39,6 +40,25 @@ def test_only_dcgan_modules_learn_slower(network: nn.Module) -> None:
     assert len(dcgan) > 50
     assert slower == dcgan
     assert set(rate_of.values()) == {0.1, 0.2}
+
+
+@pytest.mark.parametrize(
+    ("start", "parts"),
+    [
+        ({}, ()),
+        ({"xception_weights": "x.safetensors"}, ("xceptmod.trunk.",)),
+        ({"pretrained": True}, ("xceptmod.trunk.", "effswin.trunk.")),
+        ({"checkpoint": "there"}, ("effswin.", "xceptmod.", "fusion.")),
+    ],
+)
+def test_what_was_loaded_has_its_own_rate(
+    start: dict[str, Any], parts: tuple[str, ...], network: nn.Module
+) -> None:
+    optimizer = Optimizer(learning_rate=0.2, dcgan_factor=1, pretrained_factor=0.25)
+    groups = optim.parameter_groups(network, recipe(optimizer=optimizer, network=start))
+    rate_of = {id(p): group["lr"] for group in groups for p in group["params"]}
+    for name, parameter in network.named_parameters():
+        assert rate_of[id(parameter)] == (0.05 if name.startswith(parts) else 0.2), name
 
 
 def test_biases_norms_and_fusion_weights_do_not_decay(network: nn.Module) -> None:

@@ -12,6 +12,7 @@ from torch import nn
 
 from transxv2s.checkpoint import CheckpointConfig
 from transxv2s.datasets.provenance import SeenImages
+from transxv2s.taxonomy import ISIC2019
 from transxv2s.training import publish as publishing
 from transxv2s.training.data import LesionData
 from transxv2s.training.publish import Protocol, calibrate, publish, trust_scores
@@ -65,7 +66,7 @@ def test_what_is_published(data: Path, tmp_path: Path, written: list[CheckpointC
     assert config.calibration is not None
     expected = fit_temperature(logits["validation"].double().numpy(), module.labels("validation"))
     assert config.calibration.temperature == expected
-    assert config.training == protocol.model_dump(mode="json")
+    assert config.training == protocol.model_dump(mode="json", by_alias=True)
     for subset in ("validation", "test"):
         scores: Any = config.metrics[subset]
         truth = balanced_accuracy_score(module.labels(subset), logits[subset].argmax(1))
@@ -83,7 +84,7 @@ def test_trust_scores_count_what_is_referred_and_what_is_answered() -> None:
     rows = np.array([seen_melanoma, missed_melanoma, suspicious_nevus, clear_nevus])
     calibration = Calibration(temperature=1, coverage=0.9, set_threshold=0.35, fitted_on="")
     referral = Referral(min_confidence=0.5, max_suspicion=0.2)
-    assert trust_scores(rows, np.array([0, 0, 1, 1]), calibration, referral) == {
+    assert trust_scores(rows, np.array([0, 0, 1, 1]), ISIC2019, calibration, referral) == {
         "coverage": 3 / 4,
         "set_size": 5 / 4,
         "referred_needing_expert": 1 / 2,
@@ -98,4 +99,5 @@ def test_seen_images_keep_the_publishers_lesions(data: Path) -> None:
     module.split = replace(module.split, lesion=dict.fromkeys(module.split.lesion, "one group"))
     records = [*module.records["train"], *module.records["validation"]]
     seen = publishing.seen_images(module)
+    assert seen is not None
     assert dict(zip(seen.ids, seen.lesions, strict=True)) == {r.id: r.lesion for r in records}

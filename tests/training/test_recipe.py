@@ -8,10 +8,11 @@ import yaml
 
 from transxv2s.errors import ConfigError
 from transxv2s.imaging.colour import GWSD
+from transxv2s.training.losses import Focal, LogitAdjusted, Weighted
 from transxv2s.training.recipe import Recipe, load_recipe
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
-DATA: dict[str, Any] = {"data": {"isic2019": "images", "split": "split.csv"}}
+DATA: dict[str, Any] = {"data": {"dataset": "isic2019", "root": "images", "split": "split.csv"}}
 
 
 def write(folder: Path, content: dict[str, Any]) -> Path:
@@ -28,7 +29,7 @@ def minimal(tmp_path: Path) -> Path:
 def test_what_is_left_out_has_its_default(minimal: Path) -> None:
     recipe = load_recipe(minimal)
     assert recipe == Recipe.model_validate(DATA)
-    assert recipe.data.isic2019 == Path("images")
+    assert recipe.data.root == Path("images")
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,8 @@ def test_what_is_left_out_has_its_default(minimal: Path) -> None:
         ({"optimizer": {"learn_rate": 1}}, r"optimizer\.learn_rate: did you mean learning_rate\?"),
         ({"preprocessing": {"crop": 1}}, r"preprocessing\.crop: did you mean crop_fraction\?"),
         ({"preprocessing": {"colour": {"max": 1}}}, r"preprocessing\.colour\.max: did you mean max_gain\?"),
+        ({"loss": {"name": "focal", "gama": 1}}, r"loss\.gama: did you mean gamma\? known are name, gamma$"),
+        ({"loss": {"tau": 1}}, r"loss\.tau: did you mean .* known are name, label_smoothing$"),
         ({"data": {**DATA["data"], "ham": "x"}}, r"data\.ham: did you mean ham10000\?"),
     ],
 )
@@ -57,8 +60,12 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(
         ({"network": {"dropout": 1}}, r"network\.dropout"),
         ({"optimizer": {"name": "sgd"}}, r"optimizer\.name"),
         ({"preprocessing": {"size": 32}}, r"preprocessing\.size"),
-        ({"data": {"isic2019": "images"}}, r"data\.split"),
+        ({"data": {"dataset": "isic2019", "root": "images"}}, r"data\.split"),
         ({"schedule": 3}, "schedule"),
+        ({"loss": "focal"}, "loss"),
+        ({"loss": {"name": "hinge"}}, "loss"),
+        ({"loss": {"name": "class_balanced", "beta": 1}}, r"loss\.beta"),
+        ({"averaging": {"decay": 1}}, r"averaging\.decay"),
     ],
 )
 def test_a_wrong_value_is_named_by_its_key(content: dict[str, Any], key: str, tmp_path: Path) -> None:
@@ -78,7 +85,9 @@ def test_an_unknown_variant_is_refused_with_the_known_ones(minimal: Path) -> Non
         ("optimizer.learning_rate=2E-3", lambda r: r.optimizer.learning_rate == 2e-3),
         ("epochs=2", lambda r: r.epochs == 2),
         ("sampling=none", lambda r: r.sampling == "none"),
-        ("class_weights=true", lambda r: r.class_weights is True),
+        ("loss.name=focal", lambda r: r.loss == Focal(gamma=2)),
+        ("loss={name: logit_adjusted, tau: 1e-1}", lambda r: r.loss == LogitAdjusted(tau=0.1)),
+        ("averaging.decay=0.99", lambda r: r.averaging.decay == 0.99),
         ("early_stopping=null", lambda r: r.early_stopping is None),
         ("preprocessing.colour.target_mean=null", lambda r: r.preprocessing.colour.target_mean is None),
         ("data.store=a=b", lambda r: r.data.store == Path("a=b")),
@@ -119,10 +128,10 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_recipe(tmp_path / "none.yaml")
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_committed_recipe_loads_with_relative_paths(path: Path) -> None:
     data = load_recipe(path).data
-    assert not any(p.is_absolute() for p in (data.isic2019, data.split, data.store))
+    assert not any(p.is_absolute() for p in (data.root, data.split, data.store))
 
 
 def test_the_articles_recipe() -> None:
@@ -140,4 +149,10 @@ def test_the_articles_recipe() -> None:
     assert (recipe.schedule.name, recipe.schedule.factor, recipe.schedule.patience) == ("plateau", 0.5, 1)
     assert (recipe.epochs, recipe.batch_size, recipe.early_stopping) == (25, 16, 3)
     assert recipe.minutes is None
-    assert (recipe.label_smoothing, recipe.class_weights) == (0.1, True)
+    assert recipe.loss == Weighted(label_smoothing=0.1)
+
+
+def test_a_recipe_survives_being_written_and_read(tmp_path: Path) -> None:
+    """As a run folder keeps it, to be resumed."""
+    recipe = load_recipe(CONFIGS / "modern.yaml")
+    assert load_recipe(write(tmp_path, recipe.model_dump(mode="json"))) == recipe

@@ -1,7 +1,9 @@
 """Sampling: reproducible orders, frequencies as promised, and a start in the middle of an epoch."""
 
+import math
 from collections import Counter
 from itertools import product
+from typing import Any
 
 import pytest
 import torch
@@ -64,6 +66,19 @@ def test_classes_come_as_often_as_promised(sampling: str, share: list[float]) ->
     weights = image_weights(LABELS, sampling)  # type: ignore[arg-type]
     sizes = torch.bincount(torch.tensor(LABELS), weights)
     assert (sizes / sizes.sum()).tolist() == pytest.approx(share)
+
+
+@given(labels=st.lists(st.integers(0, 5), min_size=1, max_size=40))
+@pytest.mark.parametrize("sampling", ["none", "square_root", "balanced"])
+def test_weights_are_their_definition(sampling: Any, labels: list[int]) -> None:
+    """Also for classes that are absent."""
+    sizes = [labels.count(label) for label in labels]
+    expected = {
+        "none": [1 for n in sizes],
+        "square_root": [1 / math.sqrt(n) for n in sizes],
+        "balanced": [1 / n for n in sizes],
+    }
+    assert image_weights(labels, sampling).tolist() == pytest.approx(expected[sampling])
 
 
 def test_drawn_classes_meet_the_expectation() -> None:

@@ -1,20 +1,17 @@
-"""The task: scaling, loss, class weights, small images at the start, and the end of a time budget."""
+"""The task: scaling, loss, mixing, clipping, averaging, small images at the start, the end of a budget."""
 
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score
-from sklearn.utils.class_weight import compute_class_weight
 from torch import Tensor, nn
 
 from transxv2s.training.callbacks import Stopwatch
+from transxv2s.training.losses import CrossEntropy, LogitAdjusted
 from transxv2s.training.recipe import Recipe
-from transxv2s.training.task import LesionTask, class_weights
+from transxv2s.training.task import LesionTask
 
 SIZES = torch.tensor([10, 40, 20, 5, 5, 10, 5, 5])
 
@@ -35,7 +32,7 @@ class Recorder(nn.Module):
 
 
 def task_of(monkeypatch: pytest.MonkeyPatch, progress: float = 0.0, **changes: Any) -> LesionTask:
-    recipe = Recipe.model_validate({"data": {"isic2019": "i", "split": "s"}, **changes})
+    recipe = Recipe.model_validate({"data": {"dataset": "isic2019", "root": "i", "split": "s"}, **changes})
     task = LesionTask(Recorder(), recipe, SIZES, Stopwatch())
     monkeypatch.setattr(task, "log", lambda *_, **__: None)
     monkeypatch.setattr(task, "progress", lambda: progress)
@@ -61,27 +58,58 @@ def test_images_are_scaled_by_mean_and_deviation_of_a_half(monkeypatch: pytest.M
         torch.testing.assert_close(shown_to(task), torch.full((1, 3, 64, 64), scaled))
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-def test_the_loss_is_weighted_smoothed_cross_entropy(
-    weighted: bool, batch: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("loss", [CrossEntropy(label_smoothing=0), LogitAdjusted(tau=0.5)])
+def test_the_loss_is_that_of_the_recipe(
+    loss: CrossEntropy, batch: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    task = task_of(monkeypatch, label_smoothing=0.1, class_weights=weighted)
-    logs = task(batch[0]).log_softmax(1).double()
-    weights = 100 / (8 * SIZES.double()) if weighted else torch.ones(8).double()
-    total = torch.tensor(0.0).double()
-    for row, label in zip(logs, batch[1].tolist(), strict=True):
-        total -= 0.9 * weights[label] * row[label] + 0.1 / 8 * (weights * row).sum()
-    expected = total / weights[batch[1]].sum()
-    assert task.training_step(batch, 0).item() == pytest.approx(expected.item(), rel=1e-5)
+    task = task_of(monkeypatch, loss=loss)
+    expected = loss.build(SIZES)(task(batch[0]), batch[1])
+    assert task.training_step(batch, 0).item() == pytest.approx(expected.item(), rel=1e-6)
 
 
-@given(labels=st.lists(st.integers(0, 7), min_size=1, max_size=60))
-def test_class_weights_are_scikit_learns(labels: list[int]) -> None:
-    sizes = torch.bincount(torch.tensor(labels), minlength=8)
-    present = np.unique(labels)
-    expected = np.zeros(8)
-    expected[present] = compute_class_weight("balanced", classes=present, y=np.array(labels))
-    np.testing.assert_allclose(class_weights(sizes), expected, rtol=1e-6)
+def test_mixed_images_have_mixed_targets(
+    batch: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loss is linear in the targets: that of the blend is the blend of the losses."""
+    task = task_of(monkeypatch, augmentation={"mixup": 1.0}, loss={"label_smoothing": 0})
+    loss = task.training_step(batch, 0).item()
+    shown, own = shown_to(task), (batch[0].float() / 255 - 0.5) / 0.5
+    other = own.roll(1, 0)
+    share = ((shown - other) / (own - other).where(own != other, 1)).median().item()
+    torch.testing.assert_close(shown, share * own + (1 - share) * other, atol=1e-4, rtol=0)
+    logits = task.network(shown)
+    cross_entropy = torch.nn.functional.cross_entropy
+    blend = share * cross_entropy(logits, batch[1]) + (1 - share) * cross_entropy(logits, batch[1].roll(1))
+    assert 0 < share < 1
+    assert loss == pytest.approx(blend.item(), abs=1e-4)
+
+
+@pytest.mark.parametrize(("limit", "norm"), [(None, 5.0), (10.0, 5.0), (2.0, 2.0)])
+def test_the_gradient_is_clipped_by_its_norm(
+    limit: float | None, norm: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = task_of(monkeypatch, optimizer={"gradient_clip": limit})
+    parameters = list(task.network.parameters())
+    for parameter in parameters:
+        parameter.grad = torch.zeros_like(parameter)
+    first, second = (p.grad for p in parameters)
+    assert first is not None
+    assert second is not None
+    first[0, 0], second[0] = 3.0, 4.0
+    task.configure_gradient_clipping(torch.optim.SGD(parameters), None, None)
+    assert [first[0, 0].item(), second[0].item()] == pytest.approx([3 * norm / 5, 4 * norm / 5], rel=1e-5)
+
+
+def test_training_learns_the_weights_and_validation_asks_their_average(
+    batch: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = task_of(monkeypatch, averaging={"decay": 0.9})
+    with torch.no_grad():
+        task.network.linear.weight.add_(1.0)  # type: ignore[operator, union-attr]
+    learnt, averaged = task.train()(batch[0]), task.eval()(batch[0])
+    torch.testing.assert_close(learnt, task.network((batch[0].float() / 255 - 0.5) / 0.5))
+    torch.testing.assert_close(averaged, task.deployed((batch[0].float() / 255 - 0.5) / 0.5))
+    assert not torch.equal(learnt, averaged)
 
 
 @pytest.mark.parametrize(("progress", "side"), [(0.0, 96), (0.39, 96), (0.4, 128), (1.0, 128)])
@@ -115,7 +143,9 @@ def test_validation_scores_are_those_of_the_whole_subset(
 
 @pytest.mark.parametrize(("minutes", "seconds", "progress"), [(2.0, 30.0, 0.25), (2.0, 500.0, 1.0)])
 def test_progress_of_a_time_budget_follows_the_clock(minutes: float, seconds: float, progress: float) -> None:
-    recipe = Recipe.model_validate({"data": {"isic2019": "i", "split": "s"}, "minutes": minutes})
+    recipe = Recipe.model_validate(
+        {"data": {"dataset": "isic2019", "root": "i", "split": "s"}, "minutes": minutes}
+    )
     stopwatch = Stopwatch()
     stopwatch.load_state_dict({"seconds": seconds})
     assert LesionTask(Recorder(), recipe, SIZES, stopwatch).progress() == pytest.approx(progress)

@@ -1,11 +1,5 @@
-"""Training in a second: 48 flat images, whose grey level tells which image it is, and a tiny network.
+"""Training in a second: 48 flat images, whose grey level tells which image it is, and a tiny network."""
 
-Run as a program it trains and is killed without warning: `python -m training.tiny FOLDER STEP`.
-"""
-
-import os
-import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +10,6 @@ from torch import Tensor, nn
 from datasets.layout import Lesion, write_isic2019
 from transxv2s.imaging.pipeline import Preprocessing
 from transxv2s.taxonomy import ISIC2019
-from transxv2s.training import run
 from transxv2s.training.recipe import Data, Network, Optimizer, Recipe, Schedule
 
 SUBSETS = ("train", "train", "train", "train", "validation", "test")  # of the six images of each class
@@ -36,7 +29,12 @@ def write_data(folder: Path) -> None:
 def recipe(folder: Path, **changes: Any) -> Recipe:
     """Saves after every step; nothing is random but the order of the images."""
     values: dict[str, Any] = {
-        "data": Data(isic2019=folder / "isic2019", split=folder / "split.csv", store=folder / "store"),
+        "data": Data(
+            dataset="isic2019",
+            root=folder / "isic2019",
+            split=folder / "split.csv",
+            store=folder / "store",
+        ),
         "preprocessing": Preprocessing(hair_removal=None, field_of_view=False, colour=None, size=64),
         "network": Network(variant="transxv2s_net_efficientnetv2_s", dropout=0),
         "optimizer": Optimizer(learning_rate=0.1),
@@ -80,18 +78,3 @@ class TinyNetwork(nn.Module):
                 stream.write(" ".join(map(str, images)) + "\n")
         logits: Tensor = self.linear(x.mean((2, 3)))
         return logits
-
-
-def main(folder: Path, step: int) -> None:
-    """Trains until SIGKILL strikes before the step of that number."""
-
-    def kill(kind: str, count: int) -> None:
-        if (kind, count) == ("train", step):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    run.__dict__["create"] = lambda *_, **__: TinyNetwork(folder / "log.txt", kill)
-    run.train(recipe(folder), folder / "run")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from transxv2s.taxonomy import ISIC2019
+from transxv2s.taxonomy import ISIC2019, DiagnosticClass, Taxonomy
 from transxv2s.trust.referral import Referral, decide, suspicion, suspicion_limit
 
 MEL, NV, BCC, AK, BKL, DF, VASC, SCC = range(8)
@@ -104,3 +104,16 @@ def test_the_limit_refers_the_stated_share_and_no_higher_one_does(sensitivity: f
 
 def test_everything_is_referred_where_nothing_can_tell_the_limit() -> None:
     assert suspicion_limit([[1 / 8] * 8], [NV], ISIC2019, 0.95) == 0
+
+
+def test_classes_of_unknown_behaviour_are_named_as_such_and_always_referred() -> None:
+    wart = Taxonomy("own", (DiagnosticClass("WART", "wart", "unknown"), ISIC2019["NV"]))
+    _, reasons = decide([0.4, 0.6], [1], (), wart, Referral(min_confidence=0, max_suspicion=0.3))
+    assert reasons == ["the probability of a malignant, precancerous or unknown lesion is 40 %"]
+    assert decide([0.9, 0.1], [0], (), wart, None)[0] == "expert_review"
+
+
+def test_a_limit_where_every_class_needs_an_expert_stays_a_probability() -> None:
+    classes = tuple(DiagnosticClass(code, code, "unknown") for code in "ABC")
+    rows = [[0.1 + 0.2, 0.6, 0.1 + 1e-16]] * 4  # adds up to a little more than 1
+    assert suspicion_limit(rows, [0, 1, 2, 0], Taxonomy("own", classes), 0.95) <= 1

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from transxv2s import NOTICE, __version__
+from transxv2s.cli.ablate import ablate
 from transxv2s.cli.audit import audit
 from transxv2s.cli.data import data
 from transxv2s.cli.evaluate import evaluate
@@ -28,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",  # joins the lines of a docstring's paragraph
     pretty_exceptions_enable=False,
 )
-for command in (info, predict, preprocess, evaluate, audit, train):
+for command in (info, predict, preprocess, evaluate, audit, train, ablate):
     app.command()(command)
 app.add_typer(data, name="data")
 

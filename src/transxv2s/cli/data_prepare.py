@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from transxv2s.cli import dataset as options
-from transxv2s.errors import ConfigError
+from transxv2s.errors import ConfigError, ImageError
 
 if TYPE_CHECKING:
     from transxv2s.datasets.records import Record
@@ -26,8 +26,7 @@ STORE = Path(".data/store")
 class Job:
     """What to prepare, how and where to; `notes` are sentences on the data set."""
 
-    records: "Sequence[Record]"
-    preprocessing: "Preprocessing"
+    parts: "Sequence[tuple[Sequence[Record], Preprocessing]]"
     store: Path
     notes: tuple[str, ...] = ()
 
@@ -66,19 +65,20 @@ def prepare(
         reading = options.read_dataset(
             dataset, root, table=table, columns=columns, labels=labels, taxonomy=taxonomy
         )
-        job = Job(reading.records, _preprocessing(checkpoint), store or STORE, reading.notes)
+        job = Job([(reading.records, _preprocessing(checkpoint))], store or STORE, reading.notes)
     else:
         raise ConfigError("say what to prepare: --config RECIPE, or --dataset NAME --root DIR")
     _run(job, as_json)
 
 
 def _by_recipe(config: Path) -> Job:
-    from transxv2s.training.data import LesionData
     from transxv2s.training.recipe import load_recipe
+    from transxv2s.training.selection import parts, select
 
     recipe = load_recipe(config)
-    subsets = LesionData(recipe).records.values()
-    return Job([r for records in subsets for r in records], recipe.preprocessing, recipe.data.store)
+    chosen = select(recipe)
+    records = [record for subset in chosen.records.values() for record in subset]
+    return Job(parts(records, recipe.preprocessing, chosen.split), recipe.data.store)
 
 
 def _preprocessing(checkpoint: Path | None) -> "Preprocessing":
@@ -95,7 +95,7 @@ def _run(job: Job, as_json: bool) -> None:
         typer.echo(note, err=True)
     start = time.monotonic()
     try:
-        filled = fill(job.records, job.preprocessing, job.store)
+        filled = [fill(records, preprocessing, job.store) for records, preprocessing in job.parts]
     except KeyboardInterrupt:
         typer.echo("Stopped; run the same command again to go on from there.", err=True)
         raise typer.Exit(SOME_FAILED) from None
@@ -104,30 +104,38 @@ def _run(job: Job, as_json: bool) -> None:
         typer.echo(json.dumps(_document(filled, seconds, job.notes), indent=2))
     else:
         _tell(filled, seconds)
-    if filled.failures:
+    if _failures(filled):
         raise typer.Exit(SOME_FAILED)
 
 
-def _document(filled: "Filled", seconds: float, notes: tuple[str, ...]) -> dict[str, object]:
+def _failures(filled: "Sequence[Filled]") -> list[ImageError]:
+    """Each file that cannot be prepared once, whether one or both of its copies are wanted."""
+    return list({error.name: error for part in filled for error in part.failures}.values())
+
+
+def _document(filled: "Sequence[Filled]", seconds: float, notes: tuple[str, ...]) -> dict[str, object]:
     return {
-        "path": str(filled.path),
-        "digest": filled.digest,
-        "images": filled.images,
-        "made": filled.made,
+        "parts": [
+            {"path": str(part.path), "digest": part.digest, "images": part.images, "made": part.made}
+            for part in filled
+        ],
         "seconds": round(seconds, 3),
-        "failures": [{"file": error.name, "reason": error.reason} for error in filled.failures],
+        "failures": [{"file": error.name, "reason": error.reason} for error in _failures(filled)],
         "notes": list(notes),
     }
 
 
-def _tell(filled: "Filled", seconds: float) -> None:
-    typer.echo(
-        f"{filled.images - len(filled.failures):,} of {filled.images:,} images are in {filled.path}, "
-        f"{filled.made:,} made now in {seconds:.1f} s (digest {filled.digest})."
-    )
-    if filled.failures:
-        typer.echo(f"{len(filled.failures):,} could not be prepared:", err=True)
-    for error in filled.failures[:SHOWN]:
+def _tell(filled: "Sequence[Filled]", seconds: float) -> None:
+    for part in filled:
+        typer.echo(
+            f"{part.images - len(part.failures):,} of {part.images:,} images are in {part.path}, "
+            f"{part.made:,} made now (digest {part.digest})."
+        )
+    typer.echo(f"This took {seconds:.1f} s.")
+    failures = _failures(filled)
+    if failures:
+        typer.echo(f"{len(failures):,} could not be prepared:", err=True)
+    for error in failures[:SHOWN]:
         typer.echo(f"  {error}", err=True)
-    if len(filled.failures) > SHOWN:
-        typer.echo(f"  and {len(filled.failures) - SHOWN:,} more: --json names all", err=True)
+    if len(failures) > SHOWN:
+        typer.echo(f"  and {len(failures) - SHOWN:,} more: --json names all", err=True)

@@ -7,6 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from transxv2s.datasets.records import Reading
+    from transxv2s.taxonomy import Taxonomy
 
 DATASETS = "isic2019, isic2019-test, isic2018, isic2018-validation, isic2018-test, ham10000, table or folder"
 
@@ -31,7 +32,10 @@ Labels: TypeAlias = Annotated[
 ]
 TaxonomyName: TypeAlias = Annotated[
     str | None,
-    typer.Option("--taxonomy", help="Table and folder: isic2019, isic2018 or nevus-melanoma."),
+    typer.Option(
+        "--taxonomy",
+        help="Table and folder: isic2019, isic2018, nevus-melanoma, or own: every label is a class.",
+    ),
 ]
 
 
@@ -43,8 +47,18 @@ def read_dataset(
     columns: str | None,
     labels: str | None,
     taxonomy: str | None,
+    classes: "Taxonomy | None" = None,
 ) -> "Reading":
     """The data set that the options name.
+
+    Args:
+        name: Of the data set.
+        root: Its folder.
+        table: See the options.
+        columns: See the options.
+        labels: See the options.
+        taxonomy: See the options.
+        classes: Of a table or folder for which no taxonomy is named.
 
     Raises:
         ConfigError: An option has no known meaning.
@@ -54,18 +68,15 @@ def read_dataset(
     from transxv2s.datasets.registry import TableOptions, read
     from transxv2s.datasets.table import parse_columns
     from transxv2s.errors import ConfigError
-    from transxv2s.taxonomy import TAXONOMIES
 
     foreign = _foreign_options(name, table=table, columns=columns, labels=labels, taxonomy=taxonomy)
     if foreign:
         raise ConfigError(f"{', '.join(foreign)} would mean nothing for {name}: leave out what is not for it")
-    if taxonomy and taxonomy not in TAXONOMIES:
-        raise ConfigError(f"the taxonomy {taxonomy!r} is unknown: take one of {', '.join(TAXONOMIES)}")
     options = TableOptions(
         path=table,
         columns=parse_columns(columns or ""),
         label_map=label_maps.parse(labels) if labels else None,
-        taxonomy=TAXONOMIES[taxonomy] if taxonomy else None,
+        taxonomy=label_maps.taxonomy_named(taxonomy) if taxonomy else classes,
     )
     return read(name, root, options)
 

@@ -58,6 +58,7 @@ def evaluate(
     A stopped evaluation goes on where it was when called again. The exit code is 0 when all images were read,
     1 when some could not be, and 2 when the evaluation could not be made, for example on a leaking split.
     """
+    from transxv2s.checkpoint import read_config
     from transxv2s.classifier import Classifier, default_checkpoint
     from transxv2s.datasets import splits
     from transxv2s.datasets.ham10000 import files
@@ -65,19 +66,28 @@ def evaluate(
     from transxv2s.errors import ConfigError
     from transxv2s.evaluation.run import Chosen, run
     from transxv2s.files import make_folders
+    from transxv2s.taxonomy import OWN
 
     if split is None and (fold is not None or leaky):
         raise ConfigError("--fold and --leaky are about a split: name it with --split")
     make_folders(out)
+    where = checkpoint or default_checkpoint()
+    own = read_config(where)[0].to_taxonomy()
     reading = options.read_dataset(
-        dataset, root, table=table, columns=columns, labels=labels, taxonomy=taxonomy
+        dataset,
+        root,
+        table=table,
+        columns=columns,
+        labels=labels,
+        taxonomy=taxonomy,
+        classes=own if own.name == OWN else None,
     )
     if ham10000:
         reading = replace(reading, records=with_larger_files(reading.records, files(ham10000)))
     loaded = splits.load(split) if split else None
     if loaded and fold is not None:
         loaded = loaded.for_fold(fold)
-    classifier = Classifier.load(checkpoint or default_checkpoint(), device)
+    classifier = Classifier.load(where, device)
     results = run(
         classifier, Chosen(dataset, reading, loaded, subset, leaky), out, floor=floor, batch_size=batch_size
     )

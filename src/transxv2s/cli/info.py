@@ -14,6 +14,7 @@ from transxv2s.errors import InputError
 if TYPE_CHECKING:
     from transxv2s.imaging.pipeline import Preprocessing
     from transxv2s.nets import TransXV2SNet
+    from transxv2s.taxonomy import Taxonomy
 
 DEFAULT_VARIANT = "transxv2s_net"
 FRESH = "fresh: not trained, of no use for prediction"
@@ -53,7 +54,7 @@ def _of_fresh_network(variant: str) -> dict[str, Any]:
     from transxv2s.taxonomy import ISIC2019
 
     model = nets.create(variant, num_classes=len(ISIC2019))
-    return {"weights": FRESH, **_of_model(variant, model, Preprocessing()), "checkpoint": None}
+    return {"weights": FRESH, **_of_model(variant, model, ISIC2019, Preprocessing()), "checkpoint": None}
 
 
 def _of_checkpoint(directory: Path) -> dict[str, Any]:
@@ -63,18 +64,19 @@ def _of_checkpoint(directory: Path) -> dict[str, Any]:
     config = checkpoint.config
     parts = config.model_dump(mode="json", include={"calibration", "referral", "training", "metrics"})
     model = cast("TransXV2SNet", checkpoint.model)
-    facts = _of_model(config.variant, model, config.preprocessing)
+    facts = _of_model(config.variant, model, config.to_taxonomy(), config.preprocessing)
     return {"weights": str(directory), **facts, "checkpoint": {"digest": checkpoint.digest, **parts}}
 
 
-def _of_model(variant: str, model: "TransXV2SNet", preprocessing: "Preprocessing") -> dict[str, Any]:
+def _of_model(
+    variant: str, model: "TransXV2SNet", taxonomy: "Taxonomy", preprocessing: "Preprocessing"
+) -> dict[str, Any]:
     from transxv2s.nets import count_parameters
-    from transxv2s.taxonomy import ISIC2019
 
     return {
         "variant": variant,
         "parameters": count_parameters(model),
-        "classes": [asdict(diagnosis) for diagnosis in ISIC2019.classes],
+        "classes": [asdict(diagnosis) for diagnosis in taxonomy.classes],
         "fusion_weights": model.fusion_weights(),
         "preprocessing": preprocessing.model_dump(mode="json"),
     }

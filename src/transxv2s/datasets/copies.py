@@ -23,13 +23,21 @@ def fingerprints_of(records: Sequence[Record]) -> Fingerprints:
     return fingerprints([record.path for record in records], cache_folder() / "fingerprints")
 
 
+def fingerprints_of_readable_files(
+    records: Sequence[Record],
+) -> tuple[list[int], Fingerprints, dict[str, str]]:
+    """Positions of the records whose files can be read, a row for each, and by id why the others cannot."""
+    made, failures = fingerprints_of_readable([r.path for r in records], cache_folder() / "fingerprints")
+    readable = [place for place in range(len(records)) if place not in failures]
+    return readable, made, {records[place].id: error.reason for place, error in failures.items()}
+
+
 def copies(records: Sequence[Record]) -> tuple[list[Pair], dict[str, str]]:
     """Pairs of positions of records that show the same picture, exact and near.
 
     Returns:
         The pairs; and by id the reason for each image that cannot be read and so was compared with none.
     """
-    made, failures = fingerprints_of_readable([r.path for r in records], cache_folder() / "fingerprints")
-    readable = [place for place in range(len(records)) if place not in failures]
+    readable, made, failures = fingerprints_of_readable_files(records)
     pairs = [replace(p, first=readable[p.first], second=readable[p.second]) for p in find_pairs(made)]
-    return pairs, {records[place].id: error.reason for place, error in failures.items()}
+    return pairs, failures

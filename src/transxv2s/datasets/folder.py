@@ -5,14 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from transxv2s.datasets.challenge import assemble
-from transxv2s.datasets.labels import Labels, taxonomy_of
+from transxv2s.datasets.labels import Labels, OwnClasses, taxonomy_of
 from transxv2s.datasets.records import Reading, counted, notes
 from transxv2s.datasets.tables import by_id, is_image
 from transxv2s.errors import DataError
 from transxv2s.taxonomy import Taxonomy
 
 
-def read(root: Path, label_map: Mapping[str, str] | None = None, taxonomy: Taxonomy | None = None) -> Reading:
+def read(
+    root: Path, label_map: Mapping[str, str] | None = None, taxonomy: Taxonomy | OwnClasses | None = None
+) -> Reading:
     """Reads `root/LABEL/…/*.jpg`; the name of the folder is the label, the name of the file the id.
 
     Nothing is known of lesions: a split of such a set rests on duplicates alone.
@@ -20,7 +22,8 @@ def read(root: Path, label_map: Mapping[str, str] | None = None, taxonomy: Taxon
     Args:
         root: The folder of the class folders; hidden ones are not looked at.
         label_map: Name of the folder → code, or "-" to leave it out; None takes codes and English names.
-        taxonomy: What the codes are of; None takes `isic2018` if AKIEC occurs, else `isic2019`.
+        taxonomy: What the codes are of, or the set's own classes; None takes `isic2018` if AKIEC occurs,
+            else `isic2019`.
 
     Raises:
         DataError: There is no image, a folder has no known meaning, or two files have the same name.
@@ -33,8 +36,8 @@ def read(root: Path, label_map: Mapping[str, str] | None = None, taxonomy: Taxon
     names = [name for name, paths in images.items() for _ in paths]
     if not names:
         raise DataError(f"no folder in {root} holds images: it needs a folder for each class")
-    taxonomy = taxonomy or taxonomy_of(label_map.values() if label_map else images)
-    labels = Labels(taxonomy, label_map, str(root))
+    meant = taxonomy_of(label_map.values() if label_map else images, taxonomy)
+    labels = Labels(meant, label_map, str(root))
     labels.check(names)
     position = {name: labels.position(name) for name, paths in images.items() if paths}
     used = [(path, place) for name, place in position.items() if place is not None for path in images[name]]
@@ -46,7 +49,7 @@ def read(root: Path, label_map: Mapping[str, str] | None = None, taxonomy: Taxon
         about={},
         lesions={},
         sources=dict.fromkeys(label_of, root.resolve().name),
-        taxonomy=taxonomy,
+        taxonomy=meant,
     )
     left_out = [f"{name}/{path.name}" for name in position for path in images[name] if position[name] is None]
     foreign = [path.name for folder in folders for path in _files(folder) if not is_image(path)]

@@ -2,12 +2,22 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
 from transxv2s.errors import ConfigError, DataError
-from transxv2s.taxonomy import ISIC2018, ISIC2019, Taxonomy
+from transxv2s.taxonomy import (
+    ISIC2018,
+    ISIC2019,
+    KNOWN,
+    OWN,
+    TAXONOMIES,
+    Behaviour,
+    DiagnosticClass,
+    Taxonomy,
+)
 
 LEFT_OUT = "-"  # a label mapped to it is left out, and counted
 SHOWN = 8  # labels that a message names
@@ -42,14 +52,79 @@ def _pairs(text: str) -> dict[str, str]:
     return found
 
 
-def natural(taxonomy: Taxonomy) -> dict[str, str]:
-    """What needs no map: the codes and English names of a taxonomy, in lower case."""
-    return {text.lower(): c.code for c in taxonomy.classes for text in (c.code, c.name)}
+@dataclass(frozen=True)
+class OwnClasses:
+    """Asks for the classes that a data set names itself, known to a taxonomy of ours or not.
+
+    Attributes:
+        behaviours: By code, of the classes that no taxonomy of ours knows. Where nothing is said it is
+            "unknown", and then every lesion that may be of that class needs an expert.
+    """
+
+    behaviours: Mapping[str, Behaviour] = field(default_factory=dict)
+
+    def taxonomy(self, names: Iterable[str]) -> Taxonomy:
+        """The classes of labels or codes: known ones in our order, then the others by the alphabet.
+
+        Raises:
+            ConfigError: There are fewer than two classes, or a behaviour is of none of the other classes.
+        """
+        known = natural(KNOWN.values())
+        wanted = {known.get(name, name.upper()) for name in (n.strip().lower() for n in names)} - {LEFT_OUT}
+        other = sorted(wanted - KNOWN.keys())
+        behaviours = {code.upper(): behaviour for code, behaviour in self.behaviours.items()}
+        strange = sorted(behaviours.keys() - set(other))
+        if strange:
+            raise ConfigError(
+                f"a behaviour is given for {', '.join(strange)}, but only the data set's own classes need "
+                f"one: {', '.join(other) or 'it has none'}"
+            )
+        if len(wanted) < 2:
+            raise ConfigError(f"the labels name {len(wanted)} class: it takes two to tell apart")
+        own = (DiagnosticClass(code, code.lower(), behaviours.get(code, "unknown")) for code in other)
+        classes = (*(c for code, c in KNOWN.items() if code in wanted), *own)
+        return next((t for t in TAXONOMIES.values() if t.classes == classes), Taxonomy(OWN, classes))
 
 
-def taxonomy_of(codes: Iterable[str]) -> Taxonomy:
-    """ISIC 2018's classes if AKIEC is among the codes, else those of ISIC 2019."""
-    return ISIC2018 if "AKIEC" in {code.upper() for code in codes} else ISIC2019
+def taxonomy_named(name: str, behaviours: Mapping[str, Behaviour] | None = None) -> Taxonomy | OwnClasses:
+    """What a name such as "isic2018" or "own" stands for.
+
+    Args:
+        name: Of a taxonomy, or "own".
+        behaviours: Of own classes, by code.
+
+    Raises:
+        ConfigError: The name is unknown, or behaviours are given for a taxonomy, which has its own.
+    """
+    if name != OWN and behaviours:
+        raise ConfigError(f"behaviours belong to the taxonomy {OWN!r}: {name} has them already")
+    if name == OWN:
+        return OwnClasses(behaviours or {})
+    if name not in TAXONOMIES:
+        raise ConfigError(f"the taxonomy {name!r} is unknown: take one of {', '.join(TAXONOMIES)}, {OWN}")
+    return TAXONOMIES[name]
+
+
+def natural(classes: Iterable[DiagnosticClass]) -> dict[str, str]:
+    """What needs no map: codes and English names in lower case, with the codes that they stand for."""
+    return {text.lower(): c.code for c in classes for text in (c.code, c.name)}
+
+
+def taxonomy_of(names: Iterable[str], wanted: Taxonomy | OwnClasses | None = None) -> Taxonomy:
+    """The classes of a data set whose labels or codes are these.
+
+    Args:
+        names: Labels, or the codes that a map gives them.
+        wanted: None takes ISIC 2018's classes if AKIEC is among the names, else those of ISIC 2019.
+
+    Raises:
+        ConfigError: Own classes are wanted that make no taxonomy.
+    """
+    if isinstance(wanted, OwnClasses):
+        return wanted.taxonomy(names)
+    if wanted is not None:
+        return wanted
+    return ISIC2018 if "AKIEC" in {name.upper() for name in names} else ISIC2019
 
 
 class Labels:
@@ -66,7 +141,7 @@ class Labels:
     """
 
     def __init__(self, taxonomy: Taxonomy, label_map: Mapping[str, str] | None, where: str) -> None:
-        pairs = natural(taxonomy) if label_map is None else label_map
+        pairs = natural(taxonomy.classes) if label_map is None else label_map
         pairs = {label: code.upper() for label, code in pairs.items()}
         strange = sorted({code for code in pairs.values() if code not in (*taxonomy.codes, LEFT_OUT)})
         if strange:

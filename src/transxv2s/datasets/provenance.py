@@ -29,6 +29,17 @@ class SeenImages:
     lesions: tuple[str, ...]
     fingerprints: Fingerprints
 
+    def joined(self, others: "SeenImages") -> "SeenImages":
+        """These images and those of the others that are none of these by id and lesion."""
+        here = set(zip(self.ids, self.lesions, strict=True))
+        named = zip(others.ids, others.lesions, strict=True)
+        new = [place for place, name in enumerate(named) if name not in here]
+        return SeenImages(
+            (*self.ids, *(others.ids[place] for place in new)),
+            (*self.lesions, *(others.lesions[place] for place in new)),
+            self.fingerprints.joined(others.fingerprints.take(new)),
+        )
+
     def to_bytes(self) -> bytes:
         """An .npz archive without pickles."""
         buffer = io.BytesIO()

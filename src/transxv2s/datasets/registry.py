@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from transxv2s.datasets import folder, ham10000, isic2018, isic2019, table
+from transxv2s.datasets.labels import OwnClasses
 from transxv2s.datasets.records import Reading
 from transxv2s.errors import ConfigError
 from transxv2s.taxonomy import Taxonomy
@@ -17,7 +18,7 @@ class TableOptions:
     path: Path | None = None
     columns: table.Columns = field(default_factory=table.Columns)
     label_map: Mapping[str, str] | None = None
-    taxonomy: Taxonomy | None = None
+    taxonomy: Taxonomy | OwnClasses | None = None
 
 
 def read(name: str, root: Path, options: TableOptions = TableOptions()) -> Reading:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from transxv2s.datasets.challenge import assemble
-from transxv2s.datasets.labels import Labels, taxonomy_of
+from transxv2s.datasets.labels import Labels, OwnClasses, taxonomy_of
 from transxv2s.datasets.records import Reading, counted, notes
 from transxv2s.datasets.tables import ALIASES, Row, image_id, is_image, known, read_table, unique_rows
 from transxv2s.errors import ConfigError, DataError
@@ -80,7 +80,7 @@ def read(
     path: Path | None = None,
     columns: Columns = Columns(),
     label_map: Mapping[str, str] | None = None,
-    taxonomy: Taxonomy | None = None,
+    taxonomy: Taxonomy | OwnClasses | None = None,
 ) -> Reading:
     """Reads a table.
 
@@ -89,7 +89,8 @@ def read(
         path: The table; None takes the only CSV file in the folder.
         columns: Which column holds what.
         label_map: Label → code, or "-" to leave such images out; None takes codes and English names.
-        taxonomy: What the codes are of; None takes `isic2018` if AKIEC occurs, else `isic2019`.
+        taxonomy: What the codes are of, or the set's own classes; None takes `isic2018` if AKIEC occurs,
+            else `isic2019`.
 
     Raises:
         DataError: A file or column is missing, or a label has no known meaning.
@@ -103,8 +104,8 @@ def read(
     keyed = unique_rows(path, rows, place["image"])
     label_of = {image: row[place["label"]] for image, row in keyed.items()}
     given = {image: label for image, label in label_of.items() if label}
-    taxonomy = taxonomy or taxonomy_of(label_map.values() if label_map else given.values())
-    labels = Labels(taxonomy, label_map, str(path))
+    meant = taxonomy_of(label_map.values() if label_map else given.values(), taxonomy)
+    labels = Labels(meant, label_map, str(path))
     labels.check(given.values())
     positions = {image: labels.position(label) for image, label in given.items()}
     used = {image: position for image, position in positions.items() if position is not None}
@@ -115,7 +116,7 @@ def read(
         about={image: about[image] for image in used},
         lesions={image: lesion for image in used if (lesion := known(about[image].get("lesion", "")))},
         sources={image: known(about[image].get("source", "")) or path.stem for image in used},
-        taxonomy=taxonomy,
+        taxonomy=meant,
     )
     no_label = [image for image in keyed if image not in given]
     left_out = [image for image in given if image not in used]

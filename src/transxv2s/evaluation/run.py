@@ -159,6 +159,7 @@ def _page(results: dict[str, Any], scored: Scored, chosen: Chosen) -> str:
         **{key: value for key, value in results.items() if key != "scores_without_overlap"},
         clean=results["scores_without_overlap"],
         warnings=_warnings(results, chosen),
+        names={c.code: c.name for c in scored.taxonomy.classes},
         figures={name: canvas and figures.svg(canvas) for name, canvas in drawn.items()},
     )
 

@@ -118,12 +118,16 @@ class ContextDistributor(nn.Module):
         self.spatial_attention = SpatialAttention()
         self.gate = nn.Parameter(torch.full((channels,), CLOSED_GATE))
 
-    def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
-        """Tokens (B, N, C) on a grid to weighted tokens of the same shape."""
+    def mask(self, tokens: Tensor, grid: Grid) -> Tensor:
+        """Tokens (B, N, C) on a grid to their weights, between 0 and 1."""
         channel = self.channel_attention(self.theta(tokens))
         spatial = self.spatial_attention(self.xi(tokens), grid)
         mask: Tensor = (channel + spatial + self.gate).sigmoid()
-        return tokens * mask.to(tokens.dtype)
+        return mask
+
+    def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
+        """Tokens (B, N, C) on a grid to weighted tokens of the same shape."""
+        return tokens * self.mask(tokens, grid).to(tokens.dtype)
 
 
 class DCGAN(nn.Module):
@@ -144,10 +148,13 @@ class DCGAN(nn.Module):
         self.graph = GraphConvolution(channels, max_nodes, share)
         self.distributor = ContextDistributor(channels)
 
+    def normalised(self, x: Tensor) -> Tensor:
+        """Map X (B, C, H, W) to tokens (B, H·W, C), each normalised over its channels."""
+        return F.layer_norm(to_tokens(x), x.shape[1:2]).to(x.dtype)  # autocast would leave it in float32
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map X (B, C, H, W) to the enhanced map and to what was added to X, both (B, C, H, W)."""
         grid = (x.shape[2], x.shape[3])
-        normal = F.layer_norm(to_tokens(x), x.shape[1:2]).to(x.dtype)  # autocast would leave it in float32
-        nodes = self.collector(normal, grid)
+        nodes = self.collector(self.normalised(x), grid)
         context = to_map(self.distributor(self.graph(nodes), grid), grid)
         return x + context, context

@@ -1,14 +1,14 @@
 """Branch 1, EffSwin: EfficientNetV2-S with a Swin stage beside its Stage 4."""
 
+from functools import partial
 from typing import Any
 
 import timm
 import torch
 from torch import Tensor, nn
 
+from transxv2s.nets.steps import IMAGE, Maps, Step, walk
 from transxv2s.nets.swin import SwinStage
-
-Maps = dict[str, Tensor]
 
 TRUNK = "tf_efficientnetv2_s"
 SWIN_STAGE = 3  # index in the trunk's blocks of the article's Stage 4
@@ -39,13 +39,14 @@ class EffSwin(nn.Module):
     Args:
         swin: Whether the Swin stage is there.
         pretrained: Whether timm fetches its published ImageNet weights for the trunk.
+        drop_path: Chance that training skips the last residual block of the trunk, rising from 0 to there.
     """
 
     trunk: Any  # timm's networks are not typed
 
-    def __init__(self, swin: bool = True, pretrained: bool = False) -> None:
+    def __init__(self, swin: bool = True, pretrained: bool = False, drop_path: float = 0.0) -> None:
         super().__init__()
-        self.trunk = timm.create_model(TRUNK, pretrained=pretrained, num_classes=0)
+        self.trunk = timm.create_model(TRUNK, pretrained=pretrained, num_classes=0, drop_path_rate=drop_path)
         self.widths = {"effnet": int(self.trunk.num_features)}
         self.swin = self.merge = None
         if swin:
@@ -55,15 +56,34 @@ class EffSwin(nn.Module):
             self.merge = Merge(merged, self.swin.norm.normalized_shape[0])
             self.widths["swin"] = self.swin.norm.normalized_shape[0]
 
+    def _stage(self, index: int, x: Tensor) -> Tensor:
+        if index == 0:
+            x = self.trunk.bn1(self.trunk.conv_stem(x))
+        out: Tensor = self.trunk.blocks[index](x)
+        return out
+
+    def _head(self, x: Tensor) -> Tensor:
+        out: Tensor = self.trunk.bn2(self.trunk.conv_head(x))
+        return out
+
+    def steps(self) -> list[Step]:
+        """The way from the image to each named map.
+
+        `effnet.stage4.unmerged` is what the convolutional Stage 4 gives, before the Swin map meets it.
+        """
+        steps, last = [], IMAGE
+        for index in range(len(self.trunk.blocks)):
+            name, run = f"effnet.stage{index + 1}", partial(self._stage, index)
+            if index == SWIN_STAGE and self.swin is not None and self.merge is not None:
+                steps += [Step(f"{name}.unmerged", (last,), run), Step("swin", (last,), self.swin)]
+                steps.append(Step(name, (f"{name}.unmerged", "swin"), self.merge))
+            else:
+                steps.append(Step(name, (last,), run))
+            last = name
+        return [*steps, Step("effnet", (last,), self._head)]
+
     def forward(self, x: Tensor) -> tuple[dict[str, Tensor], Maps]:
         """Image (B, 3, H, W) to the pooled features by term and all named maps (B, C, h, w)."""
-        maps: Maps = {}
-        x = self.trunk.bn1(self.trunk.conv_stem(x))
-        for index, stage in enumerate(self.trunk.blocks):
-            entering, x = x, stage(x)
-            if index == SWIN_STAGE and self.swin is not None and self.merge is not None:
-                maps["swin"] = self.swin(entering)
-                x = self.merge(x, maps["swin"])
-            maps[f"effnet.stage{index + 1}"] = x
-        maps["effnet"] = self.trunk.bn2(self.trunk.conv_head(x))
+        maps = walk(self.steps(), {IMAGE: x})
+        del maps[IMAGE]
         return {term: maps[term].mean((2, 3)) for term in self.widths}, maps

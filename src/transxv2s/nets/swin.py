@@ -76,6 +76,10 @@ class WindowAttention(nn.Module):
         self.position_bias = nn.Parameter(torch.empty((2 * window - 1) ** 2, heads))
         nn.init.trunc_normal_(self.position_bias, std=0.02)
 
+    def shifts(self, grid: Grid) -> Grid:
+        """The cyclic shift of each axis of a grid (H, W)."""
+        return (self.shift if grid[0] > self.window else 0, self.shift if grid[1] > self.window else 0)
+
     def _bias(self, grid: Grid, shift: Grid) -> Tensor:
         """Position bias, minus infinity where attention is forbidden: (windows, heads, window², window²)."""
         index = relative_position_index(self.window, self.position_bias.device)
@@ -94,7 +98,7 @@ class WindowAttention(nn.Module):
         """(B, H, W, C) to the same shape."""
         h, w = x.shape[1:3]
         grid = (padded(h, self.window), padded(w, self.window))
-        shift = (self.shift if h > self.window else 0, self.shift if w > self.window else 0)
+        shift = self.shifts((h, w))
         x = F.pad(x, (0, 0, 0, grid[1] - w, 0, grid[0] - h)).roll((-shift[0], -shift[1]), (1, 2))
         windows = self._attend(to_windows(x, self.window), self._bias((h, w), shift))
         return from_windows(windows, self.window, grid).roll(shift, (1, 2))[:, :h, :w]

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from transxv2s.errors import InputError, WeightsUnavailableError
 from transxv2s.nets.effswin import EffSwin
 from transxv2s.nets.fusion import START, Fusion
+from transxv2s.nets.steps import Maps, Step
 from transxv2s.nets.xceptmod import XceptMod
 
 MIN_SIDE = 64
@@ -39,6 +40,7 @@ class TransXV2SNet(nn.Module):
         num_classes: Number of logits; 0 gives the fused features.
         drop_rate: Dropout before the classifier.
         pretrained: Whether timm fetches its published ImageNet weights for the trunks.
+        drop_path: Chance that training skips the last residual block of a trunk (stochastic depth).
 
     Raises:
         WeightsUnavailableError: `pretrained`, and the weights could not be fetched.
@@ -50,10 +52,11 @@ class TransXV2SNet(nn.Module):
         num_classes: int = 8,
         drop_rate: float = 0.3,
         pretrained: bool = False,
+        drop_path: float = 0.0,
     ) -> None:
         super().__init__()
-        self.effswin = EffSwin("swin" in parts, pretrained)
-        self.xceptmod = XceptMod("dcgan" in parts, pretrained) if "xception" in parts else None
+        self.effswin = EffSwin("swin" in parts, pretrained, drop_path)
+        self.xceptmod = XceptMod("dcgan" in parts, pretrained, drop_path) if "xception" in parts else None
         branches = [self.effswin.widths] + ([self.xceptmod.widths] if self.xceptmod else [])
         self.fusion = Fusion(branches)
         self.num_features = 512
@@ -81,6 +84,17 @@ class TransXV2SNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Image (B, 3, H, W), scaled by mean = std = 0.5, to logits (B, num_classes); errors as above."""
         logits: Tensor = self.classifier(self.dropout(self.forward_features(x)))
+        return logits
+
+    def branches(self) -> dict[str, list[Step]]:
+        """By branch, the steps from the image to each named map."""
+        steps = {"effswin": self.effswin.steps()}
+        return steps | ({"xceptmod": self.xceptmod.steps()} if self.xceptmod is not None else {})
+
+    def forward_head(self, maps: Maps) -> Tensor:
+        """The branches' last maps (B, C, h, w) by term, as `get_feature_maps` names them, to logits."""
+        features = {term: maps[term].mean((2, 3)) for branch in self.fusion.branches for term in branch}
+        logits: Tensor = self.classifier(self.dropout(self.fusion(features)))
         return logits
 
     def get_feature_maps(self, x: Tensor) -> dict[str, Tensor]:

@@ -5,9 +5,6 @@ from typing import Any
 import jinja2
 
 from transxv2s import NOTICE
-from transxv2s.taxonomy import ISIC2019, TAXONOMIES
-
-NAMES = {c.code: c.name for taxonomy in TAXONOMIES.values() for c in taxonomy.classes}
 
 
 def percent(probability: float) -> str:
@@ -44,7 +41,5 @@ def fill(template: str, **values: Any) -> str:
         "percent": percent,
         "score": score_text,
         "interval": interval_text,
-        "class_name": NAMES.__getitem__,
     }
-    environment.globals |= {"taxonomy": ISIC2019}
     return environment.get_template(template).render(notice=NOTICE, **values)

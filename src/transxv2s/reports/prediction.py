@@ -98,6 +98,7 @@ def render(
         cards=cards,
         failures=failures,
         config=config,
+        taxonomy=config.to_taxonomy(),
         digest=digest,
         performance=performance(config),
         moment=moment,

@@ -1,8 +1,6 @@
-"""Lightning's data module over prepared images: ISIC 2019, a split file and a store."""
+"""Lightning's data module over prepared images: a data set, a split file and a store."""
 
-import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import lightning
@@ -10,20 +8,18 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from transxv2s.datasets import ham10000, isic2019, splits, store
-from transxv2s.datasets.article import doubled, is_copy, original
-from transxv2s.datasets.audit import refuse_leaks
-from transxv2s.datasets.copies import copies
-from transxv2s.datasets.protocol import audit_split, is_doubled
-from transxv2s.datasets.records import Reading, Record, with_larger_files
+from transxv2s.datasets import splits, store
+from transxv2s.datasets.article import is_copy
+from transxv2s.datasets.records import Record
 from transxv2s.imaging.pipeline import Rgb
 from transxv2s.training import augment
+from transxv2s.training.batches import EpochBatches, SeededImages, Share
 from transxv2s.training.recipe import Recipe
 from transxv2s.training.sampling import EpochSampler, image_weights
+from transxv2s.training.selection import parts, select
+from transxv2s.training.stopping import leave_signals
 
 EVALUATION_BATCH = 64
-
-log = logging.getLogger(__name__)
 
 
 class Interleaved:
@@ -76,40 +72,23 @@ class LesionData(lightning.LightningDataModule):
     """Training, validation and test images of a recipe; batches are uint8 (B, 3, S, S) with labels (B,).
 
     Attributes:
+        taxonomy: The classes, in the order of the labels.
         split: The split in use.
         audit: What was found in the images used.
         records: The images of each subset.
+        leaks: Whether held-out images share something with those of training; see `Selection`.
+        parent: The checkpoint that training starts from, if any.
+        origin: What is to be told of it.
     """
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
         self.recipe = recipe
-        reading = self._read()
-        self.split = self._split(reading)
-        records = doubled(reading.records) if is_doubled(self.split) else reading.records
-        used = {s: _thinned(self.split.select(records, s), recipe.data.limit) for s in splits.SUBSETS}
-        self.audit = audit_split(replace(reading, records=_originals(used)), self.split)
-        refuse_leaks(self.audit, recipe.data.leaky)
-        self.records = {subset: self._larger(chosen) for subset, chosen in used.items()}
+        chosen = select(recipe)
+        self.taxonomy, self.split, self.audit = chosen.taxonomy, chosen.split, chosen.audit
+        self.records, self.leaks = chosen.records, chosen.leaks
+        self.parent, self.origin = chosen.parent, chosen.origin
         self.sampler = EpochSampler(image_weights(self.labels("train"), recipe.sampling), recipe.seed)
-
-    def _read(self) -> Reading:
-        reading = isic2019.read(self.recipe.data.isic2019)
-        for note in reading.notes:
-            log.warning("%s", note)
-        return reading
-
-    def _split(self, reading: Reading) -> splits.Split:
-        """The split of the recipe, made if need be."""
-        data = self.recipe.data
-        if not data.split.exists():
-            splits.write(splits.grouped(reading.records, copies(reading.records)[0]), data.split)
-        split = splits.load(data.split)
-        return split if data.fold is None else split.for_fold(data.fold)
-
-    def _larger(self, records: Sequence[Record]) -> tuple[Record, ...]:
-        folder = self.recipe.data.ham10000
-        return with_larger_files(records, ham10000.files(folder) if folder else {})
 
     def labels(self, subset: str) -> list[int]:
         """Class positions of a subset."""
@@ -123,43 +102,50 @@ class LesionData(lightning.LightningDataModule):
 
     def _images(self, records: Sequence[Record]) -> store.Images:
         """Under the article's protocol an image as it is, beside copies that are preprocessed."""
-        recipe, folder = self.recipe.preprocessing, self.recipe.data.store
-        if not is_doubled(self.split):
-            return store.prepare(records, recipe, folder)
-        plain = recipe.model_copy(update={"hair_removal": None, "field_of_view": False, "colour": None})
-        kinds = [is_copy(record.id) for record in records]
-        parts = [
-            store.prepare([r for r, k in zip(records, kinds, strict=True) if k == kind], steps, folder)
-            for kind, steps in ((False, plain), (True, recipe))
+        made = [
+            store.prepare(part.records, part.preprocessing, self.recipe.data.store)
+            for part in parts(records, self.recipe.preprocessing, self.split)
         ]
-        return Interleaved(parts, kinds)
+        return made[0] if len(made) == 1 else Interleaved(made, [is_copy(record.id) for record in records])
 
     def prepare_data(self) -> None:
         """Called by Lightning in one process: fills the store."""
         for subset in splits.SUBSETS:
             self.dataset(subset)
 
-    def _loader(self, subset: str, **options: Any) -> DataLoader[Any]:
+    def _loader(self, dataset: Dataset[Any], batches: Iterable[Any]) -> DataLoader[Any]:
         workers = self.recipe.workers
         return DataLoader(
-            self.dataset(subset),
+            dataset,
+            batch_sampler=batches,
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=False,
-            **options,
+            worker_init_fn=leave_signals,
         )
 
+    @property
+    def _place(self) -> tuple[int, int]:
+        """This device and the number of all."""
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
     def train_dataloader(self) -> DataLoader[Any]:
-        """Shuffled or weighted; an incomplete last batch is dropped."""
-        return self._loader("train", batch_size=self.recipe.batch_size, sampler=self.sampler, drop_last=True)
+        """This device's batches, shuffled or weighted; a last round that is not full is dropped."""
+        batch_size, accumulate = self.recipe.batch_size, self.recipe.hardware.accumulate
+        batches = EpochBatches(self.sampler, batch_size, *self._place, accumulate)
+        return self._loader(SeededImages(self.dataset("train")), batches)
 
     def val_dataloader(self) -> DataLoader[Any]:
-        """In order."""
-        return self._loader("validation", batch_size=EVALUATION_BATCH)
+        """This device's share, in order."""
+        return self._in_order("validation")
 
     def test_dataloader(self) -> DataLoader[Any]:
-        """In order."""
-        return self._loader("test", batch_size=EVALUATION_BATCH)
+        """This device's share, in order."""
+        return self._in_order("test")
+
+    def _in_order(self, subset: str) -> DataLoader[Any]:
+        dataset = self.dataset(subset)
+        return self._loader(dataset, Share(len(dataset), EVALUATION_BATCH, *self._place))
 
     def state_dict(self) -> dict[str, Any]:
         """Epoch and number of images already seen of it, for a resumed run.
@@ -171,7 +157,8 @@ class LesionData(lightning.LightningDataModule):
             return {}
         epochs: Any = self.trainer.fit_loop.epoch_progress.current
         batches = self.trainer.fit_loop.epoch_loop.batch_progress.current
-        seen = batches.ready * self.recipe.batch_size if epochs.started > epochs.processed else 0
+        images = self.recipe.batch_size * self.trainer.world_size
+        seen = batches.ready * images if epochs.started > epochs.processed else 0
         return {"epoch": epochs.processed, "seen": seen}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -181,16 +168,3 @@ class LesionData(lightning.LightningDataModule):
         """
         self.sampler.set_epoch(state_dict["epoch"])
         self.sampler.start = state_dict["seen"]
-
-
-def _thinned(records: list[Record], limit: int | None) -> list[Record]:
-    """At most this many records, evenly spaced."""
-    if limit is None or limit >= len(records):
-        return records
-    return [records[i * len(records) // limit] for i in range(limit)]
-
-
-def _originals(used: Mapping[str, Sequence[Record]]) -> tuple[Record, ...]:
-    """Each image once, whether one or both of its copies are used."""
-    records = [record for chosen in used.values() for record in chosen]
-    return tuple({(image := original(r.id)): replace(r, id=image) for r in records}.values())

@@ -7,24 +7,49 @@ from typing import Any
 import torch
 from torch import nn
 
-from transxv2s.training.recipe import Recipe
+from transxv2s.training.recipe import Network, Optimizer, Recipe
 
 START = 1 / 25  # of the peak rate
+XCEPTION = "xceptmod.trunk."
+TRUNKS = ("effswin.trunk.", XCEPTION, "trunk.")  # the last is that of baselines
+
+
+def pretrained_parts(options: Network) -> tuple[str, ...]:
+    """How the names of those parameters begin that do not start from scratch."""
+    if options.checkpoint:
+        return ("",)
+    if options.pretrained:
+        return TRUNKS
+    return (XCEPTION,) if options.xception_weights else ()
+
+
+def pretrained(network: nn.Module, options: Network) -> set[str]:
+    """Names of the parameters that were loaded; the last linear layer counts as fresh, its classes may be."""
+    *_, head = (name for name, module in network.named_modules() if isinstance(module, nn.Linear))
+    names = (name for name, _ in network.named_parameters() if not name.startswith(f"{head}."))
+    return {name for name in names if name.startswith(pretrained_parts(options))}
+
+
+def rate_factor(name: str, loaded: set[str], options: Optimizer) -> float:
+    """Share of the learning rate at which a parameter learns."""
+    dcgan = options.dcgan_factor if name.startswith("xceptmod.dcgan.") else 1.0
+    return dcgan * (options.pretrained_factor if name in loaded else 1.0)
 
 
 def parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
-    """DCGAN modules learn at a fraction of the rate; biases, norms and fusion weights do not decay."""
-    options = recipe.optimizer
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    """DCGAN and what was loaded have their own rates; biases, norms and fusion weights do not decay."""
+    options, loaded = recipe.optimizer, pretrained(network, recipe.network)
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
-        groups.setdefault((name.startswith("xceptmod.dcgan."), parameter.ndim > 1), []).append(parameter)
+        key = rate_factor(name, loaded, options), parameter.ndim > 1
+        groups.setdefault(key, []).append(parameter)
     return [
         {
             "params": parameters,
-            "lr": options.learning_rate * (options.dcgan_factor if dcgan else 1),
+            "lr": options.learning_rate * factor,
             "weight_decay": options.weight_decay if decays else 0.0,
         }
-        for (dcgan, decays), parameters in groups.items()
+        for (factor, decays), parameters in groups.items()
     ]
 
 

@@ -5,18 +5,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from transxv2s.checkpoint import CheckpointConfig, write_checkpoint
+from transxv2s.checkpoint import CheckpointConfig, described, write_checkpoint
 from transxv2s.datasets.article import original
 from transxv2s.datasets.audit import LEAKY
 from transxv2s.datasets.copies import fingerprints_of
 from transxv2s.datasets.provenance import SeenImages
 from transxv2s.scoring import report
 from transxv2s.scoring.arrays import share
-from transxv2s.taxonomy import ISIC2019
+from transxv2s.taxonomy import Taxonomy
 from transxv2s.training.data import LesionData
+from transxv2s.training.scored import PREDICTIONS, ScoredImages
+from transxv2s.training.start import Origin
 from transxv2s.trust.calibration import (
     Calibration,
     conformal_threshold,
@@ -43,6 +45,7 @@ class Protocol(BaseModel):
         epochs: Finished epochs.
         training_minutes: Wall-clock time of fitting, validation included, over all resumptions.
         machine: Processor kind, threads, PyTorch version.
+        origin: The checkpoint it started from, if any; `from` in the checkpoint.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -55,6 +58,7 @@ class Protocol(BaseModel):
     epochs: int
     training_minutes: float
     machine: str
+    origin: Origin | None = Field(default=None, serialization_alias="from")
 
 
 def calibrate(logits: NDArray[np.float64], labels: NDArray[np.int64], fitted_on: str) -> Calibration:
@@ -69,6 +73,7 @@ def calibrate(logits: NDArray[np.float64], labels: NDArray[np.int64], fitted_on:
 def trust_scores(
     probabilities: NDArray[np.float64],
     labels: NDArray[np.int64],
+    taxonomy: Taxonomy,
     calibration: Calibration,
     referral: Referral,
 ) -> dict[str, float | None]:
@@ -79,8 +84,8 @@ def trust_scores(
     """
     sets = [prediction_set(row, calibration.set_threshold) for row in probabilities]
     rows = zip(probabilities.tolist(), sets, strict=True)
-    referred = np.array([decide(row, s, (), ISIC2019, referral)[0] == "expert_review" for row, s in rows])
-    needs_expert = np.array([c.needs_expert for c in ISIC2019.classes])[labels]
+    referred = np.array([decide(row, s, (), taxonomy, referral)[0] == "expert_review" for row, s in rows])
+    needs_expert = np.array([c.needs_expert for c in taxonomy.classes])[labels]
     right = np.array([s[0] == label for s, label in zip(sets, labels, strict=True)])
     return {
         "coverage": share(np.array([label in s for s, label in zip(sets, labels, strict=True)])),
@@ -108,39 +113,55 @@ def publish(
     validation = _labelled(data, logits, "validation")
     calibration = calibrate(*validation, f"validation part of {split}, {len(validation[1])} images")
     calibrated = softmax(validation[0], calibration.temperature)
-    limit = suspicion_limit(calibrated, validation[1], ISIC2019, SENSITIVITY)
+    limit = suspicion_limit(calibrated, validation[1], data.taxonomy, SENSITIVITY)
     referral = Referral(min_confidence=MIN_CONFIDENCE, max_suspicion=limit)
     metrics: dict[str, Any] = {}
     for subset in ("validation", "test"):
-        scores, labels = _labelled(data, logits, subset)
-        lesions = [data.split.lesion[record.id] for record in data.records[subset]]
-        probabilities = softmax(scores, calibration.temperature)
+        scored = _scored(data, logits, subset, calibration.temperature)
+        scored.write(directory.with_name(PREDICTIONS.format(subset)))
         metrics[subset] = {
-            **report(probabilities, labels, lesions, ISIC2019),
-            "trust": trust_scores(probabilities, labels, calibration, referral),
+            **report(scored.probabilities, scored.labels, scored.lesions, data.taxonomy),
+            "trust": trust_scores(scored.probabilities, scored.labels, data.taxonomy, calibration, referral),
             "split": f"{leaky}{subset} part of {split}",
         }
     config = CheckpointConfig(
+        **described(data.taxonomy),
         variant=data.recipe.network.variant,
         preprocessing=data.recipe.preprocessing,
         calibration=calibration,
         referral=referral,
-        training=protocol.model_dump(mode="json"),
+        training=protocol.model_dump(mode="json", by_alias=True),
         metrics=metrics,
     )
-    write_checkpoint(directory, network, config, half=True, seen_images=seen_images(data).to_bytes())
+    seen = seen_images(data)
+    content = None if seen is None else seen.to_bytes()
+    write_checkpoint(directory, network, config, half=True, seen_images=content)
     return directory
 
 
-def seen_images(data: LesionData) -> SeenImages:
+def seen_images(data: LesionData) -> SeenImages | None:
     """The images that the network or its calibration has seen; of two copies of an image, one counts.
 
     With the publisher's lesion ids, which an evaluated image would have too: a group of several lesions has
-    the name of only one of them.
+    the name of only one of them. With those of the checkpoint it started from; None where that tells none.
     """
     records = {original(r.id): r for subset in ("train", "validation") for r in data.records[subset]}
     lesions = tuple(r.lesion or data.split.lesion[r.id] for r in records.values())
-    return SeenImages(tuple(records), lesions, fingerprints_of(list(records.values())).compact())
+    own = SeenImages(tuple(records), lesions, fingerprints_of(list(records.values())).compact())
+    if data.parent is None:
+        return own
+    return data.parent.seen and own.joined(data.parent.seen)
+
+
+def _scored(data: LesionData, logits: dict[str, Tensor], subset: str, temperature: float) -> ScoredImages:
+    scores, labels = _labelled(data, logits, subset)
+    return ScoredImages(
+        images=tuple(record.id for record in data.records[subset]),
+        lesions=tuple(data.split.lesion[record.id] for record in data.records[subset]),
+        labels=labels,
+        probabilities=softmax(scores, temperature),
+        codes=data.taxonomy.codes,
+    )
 
 
 def _labelled(

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 
-LOGGER = "lightning.pytorch"
+LOGGERS = "lightning.pytorch", "lightning.fabric"
 HARMLESS = (
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # between Lightning and PyTorch
     r"Checkpoint directory .* exists and is not empty",  # it holds the recipe
@@ -21,9 +21,10 @@ def quiet() -> Iterator[None]:
     Those guesses do not hold here: the number of workers is the recipe's choice, a short epoch is logged less
     often than every ten steps, and the sampler does resume in the middle of an epoch.
     """
-    logger = logging.getLogger(LOGGER)
-    level = logger.level
-    logger.setLevel(logging.WARNING)
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=PossibleUserWarning)
@@ -31,4 +32,5 @@ def quiet() -> Iterator[None]:
                 warnings.filterwarnings("ignore", message)
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -2,35 +2,35 @@
 
 import platform
 from pathlib import Path
-from typing import Any
 
 import lightning
 import torch
 import yaml
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor
 
 from transxv2s.errors import ConfigError
-from transxv2s.nets import create, load_trunk
-from transxv2s.taxonomy import ISIC2019
-from transxv2s.training.callbacks import LastingEarlyStopping, ResumePoint, Stopwatch
+from transxv2s.files import make_folders, write_whole
+from transxv2s.training import devices, start, trainer
+from transxv2s.training.callbacks import Stopwatch
 from transxv2s.training.data import LesionData
 from transxv2s.training.publish import Protocol, publish
 from transxv2s.training.quiet import quiet
-from transxv2s.training.recipe import Recipe
+from transxv2s.training.recipe import Recipe, load_recipe
 from transxv2s.training.task import LesionTask
+from transxv2s.training.trainer import BEST, LAST
 
 RECIPE_FILE = "recipe.yaml"
-LAST, BEST = "last.ckpt", "best.ckpt"
-SCORE = "validation/balanced_accuracy"
+CHECKPOINT = "checkpoint"
 
 
 def train(recipe: Recipe, run_dir: Path, resume: bool = False) -> Path:
     """Trains a network and writes its checkpoint directory.
 
-    The run folder holds `recipe.yaml`, `metrics/version_N/metrics.csv` (a new N for each resumption),
-    Lightning's own files to resume from (`last.ckpt`, `best.ckpt`) and, at the end, `checkpoint/`.
+    The run folder holds `recipe.yaml`, `metrics/version_N/metrics.csv` (a new N for each resumption), the
+    curves of all of them (`curves.png`), Lightning's own files to resume from (`last.ckpt`, `best.ckpt`) and,
+    at the end, `checkpoint/` and what it says of each image, `predictions-validation.csv` and
+    `predictions-test.csv`. With several devices all processes call this; the first writes all files, and the
+    others return before the checkpoint is there.
 
     Args:
         recipe: What to train.
@@ -42,30 +42,41 @@ def train(recipe: Recipe, run_dir: Path, resume: bool = False) -> Path:
 
     Raises:
         ConfigError: The folder holds a run already, or nothing to resume, or another recipe.
-        DataError: Images, labels or the split are missing or wrong.
+        DataError: Images, labels or the split are missing or wrong, or the disk is full.
+        CheckpointError: The state to resume from is damaged or of another network.
+        DivergenceError: Loss, score or weights became infinite or not a number.
+        TrainingStoppedError: Ctrl-C or SIGTERM; the run can be resumed.
     """
-    _claim(recipe, run_dir, resume)
+    if devices.is_first():
+        _claim(recipe, run_dir, resume)
     lightning.seed_everything(recipe.seed, workers=True, verbose=False)
     data = LesionData(recipe)
     stopwatch = Stopwatch()
     task = build_task(recipe, data, stopwatch)
-    last = run_dir / LAST
-    with quiet():
-        trainer = _trainer(recipe, run_dir, stopwatch)
-        trainer.fit(task, data, ckpt_path=str(last) if resume and last.exists() else None)
+    last, best = run_dir / LAST, run_dir / BEST
+    with quiet(), trainer.explained(run_dir):
+        lightning_trainer = trainer.build(recipe, run_dir, stopwatch)
+        lightning_trainer.fit(task, data, ckpt_path=str(last) if resume and last.exists() else None)
         seconds = stopwatch.seconds  # before the watch goes back to that of the best epoch
-        logits = {subset: _logits(trainer, task, data, subset, run_dir) for subset in ("validation", "test")}
+        logits = {
+            subset: devices.predictions(lightning_trainer, task, loader(), str(best))
+            for subset, loader in (("validation", data.val_dataloader), ("test", data.test_dataloader))
+        }
+    checkpoint = run_dir / CHECKPOINT
+    if not devices.is_first():
+        return checkpoint
     protocol = Protocol(
         recipe=recipe.model_dump(mode="json"),
         split_digest=data.split.digest,
         images={subset: len(records) for subset, records in data.records.items()},
-        class_sizes=dict(zip(ISIC2019.codes, _class_sizes(data).tolist(), strict=True)),
-        leaky=data.audit["leaks"],
-        epochs=trainer.current_epoch,
+        class_sizes=dict(zip(data.taxonomy.codes, _class_sizes(data).tolist(), strict=True)),
+        leaky=data.leaks,
+        origin=data.origin,
+        epochs=lightning_trainer.current_epoch,
         training_minutes=round(seconds / 60, 1),
         machine=f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}",
     )
-    return publish(task.network, data, logits, protocol, run_dir / "checkpoint")
+    return publish(task.deployed, data, logits, protocol, checkpoint)
 
 
 def build_task(recipe: Recipe, data: LesionData, stopwatch: Stopwatch) -> LesionTask:
@@ -74,59 +85,24 @@ def build_task(recipe: Recipe, data: LesionData, stopwatch: Stopwatch) -> Lesion
     Raises:
         WeightsUnavailableError: The starting weights cannot be had.
     """
-    options = recipe.network
-    network = create(options.variant, len(ISIC2019), drop_rate=options.dropout, pretrained=options.pretrained)
-    if options.xception_weights is not None:
-        if network.xceptmod is None:
-            raise ConfigError(f"network.xception_weights: {options.variant} has no Xception; remove the key")
-        load_trunk(network.xceptmod.trunk, options.xception_weights)
+    network = start.network(recipe.network, data.taxonomy, data.parent)
     return LesionTask(network, recipe, _class_sizes(data), stopwatch)
 
 
 def _class_sizes(data: LesionData) -> Tensor:
     """Training images of each class (K,)."""
-    return torch.bincount(torch.tensor(data.labels("train")), minlength=len(ISIC2019))
+    return torch.bincount(torch.tensor(data.labels("train")), minlength=len(data.taxonomy))
 
 
 def _claim(recipe: Recipe, run_dir: Path, resume: bool) -> None:
     """Makes the run folder this recipe's own."""
     saved = run_dir / RECIPE_FILE
-    content = recipe.model_dump(mode="json")
     if resume:
         if not saved.exists():
             raise ConfigError(f"there is no run to resume in {run_dir}: leave --resume away to start one")
-        if yaml.safe_load(saved.read_text()) != content:
+        if load_recipe(saved) != recipe:
             raise ConfigError(f"the run in {run_dir} has another recipe: resume it with its {RECIPE_FILE}")
     elif saved.exists():
         raise ConfigError(f"{run_dir} holds a run already: pass --resume to continue it, or another --out")
-    run_dir.mkdir(parents=True, exist_ok=True)
-    saved.write_text(yaml.safe_dump(content, sort_keys=False))
-
-
-def _trainer(recipe: Recipe, run_dir: Path, stopwatch: Stopwatch) -> lightning.Trainer:
-    callbacks: list[Callback] = [
-        stopwatch,
-        ModelCheckpoint(run_dir, "best", monitor=SCORE, mode="max", enable_version_counter=False),
-        ResumePoint(run_dir / LAST, recipe.checkpoint_minutes),
-        LearningRateMonitor("step"),
-    ]
-    if recipe.early_stopping:
-        callbacks.append(LastingEarlyStopping(SCORE, mode="max", patience=recipe.early_stopping))
-    return lightning.Trainer(
-        max_epochs=-1 if recipe.minutes else recipe.epochs,
-        precision=recipe.precision,
-        callbacks=callbacks,
-        logger=CSVLogger(run_dir, name="metrics"),
-        num_sanity_val_steps=0,
-        log_every_n_steps=10,
-        enable_model_summary=False,
-    )
-
-
-def _logits(
-    trainer: lightning.Trainer, task: LesionTask, data: LesionData, subset: str, run_dir: Path
-) -> Tensor:
-    """Logits (N, K) of the best epoch on a subset."""
-    loader = {"validation": data.val_dataloader, "test": data.test_dataloader}[subset]()
-    batches: Any = trainer.predict(task, loader, ckpt_path=str(run_dir / BEST))
-    return torch.cat(batches)
+    make_folders(run_dir)
+    write_whole(saved, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))

@@ -6,20 +6,16 @@ import lightning
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchmetrics import MetricCollection
+from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC, MulticlassF1Score
 
 from transxv2s.imaging.pipeline import MEAN, STD
-from transxv2s.training import optim
+from transxv2s.training import mixing, optim
+from transxv2s.training.averaging import Average
 from transxv2s.training.callbacks import Stopwatch
 from transxv2s.training.recipe import Recipe
 
 Batch = tuple[Tensor, Tensor]
-
-
-def class_weights(sizes: Tensor) -> Tensor:
-    """Inverse class frequency, scaled to mean 1 over images: N / (K · n_c), 0 for an absent class."""
-    return torch.where(sizes > 0, sizes.sum() / (sizes.clamp_min(1) * (sizes > 0).sum()), 0.0)
 
 
 class LesionTask(lightning.LightningModule):
@@ -38,8 +34,11 @@ class LesionTask(lightning.LightningModule):
         self.network = network.to(memory_format=torch.channels_last)
         self.recipe = recipe
         classes = len(class_sizes)
-        weights = class_weights(class_sizes) if recipe.class_weights else torch.ones(classes)
-        self.loss = nn.CrossEntropyLoss(weights, label_smoothing=recipe.label_smoothing)
+        self.average = Average(self.network, recipe.averaging) if recipe.averaging else None
+        self.loss = recipe.loss.build(class_sizes)
+        self.mix = mixing.build(recipe.augmentation, classes)
+        # Lightning's own mean is wrong for shares of unequal size, torchmetrics' hides what is not a number
+        self.validation_loss = MeanMetric(nan_strategy="disable")
         self.scores = MetricCollection(
             {
                 "accuracy": MulticlassAccuracy(classes, average="micro"),
@@ -50,10 +49,16 @@ class LesionTask(lightning.LightningModule):
             prefix="validation/",
         )
 
+    @property
+    def deployed(self) -> nn.Module:
+        """The network that is validated and published: the running average if there is one."""
+        return self.network if self.average is None else self.average.module
+
     def forward(self, images: Tensor) -> Tensor:
-        """Images uint8 (B, 3, S, S) to logits (B, K)."""
+        """Images of grey levels (B, 3, S, S) to logits (B, K)."""
         scaled = (images.float() / 255 - MEAN) / STD
-        logits: Tensor = self.network(scaled.contiguous(memory_format=torch.channels_last))
+        network = self.network if self.training else self.deployed
+        logits: Tensor = network(scaled.contiguous(memory_format=torch.channels_last))
         return logits
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
@@ -62,26 +67,40 @@ class LesionTask(lightning.LightningModule):
         if self.progress() < self.recipe.small_share:
             size = (self.recipe.small_size, self.recipe.small_size)
             images = F.interpolate(images.float(), size, mode="bilinear", antialias=True)
-        loss: Tensor = self.loss(self(images).float(), labels)
-        self.log("train/loss", loss, prog_bar=True)
+        images, targets = self.mix(images, labels)
+        loss: Tensor = self.loss(self(images).float(), targets)
+        self.log("train/loss", loss, prog_bar=True, sync_dist=True)
         return loss
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Collects loss and scores."""
         images, labels = batch
         logits = self(images).float()
-        self.log("validation/loss", F.cross_entropy(logits, labels), batch_size=len(labels))
+        self.validation_loss.update(F.cross_entropy(logits, labels, reduction="none"))
         self.scores.update(logits.softmax(1), labels)
 
     def on_validation_epoch_end(self) -> None:
         """Logs the scores over the whole subset."""
+        self.log("validation/loss", self.validation_loss.compute())
         self.log_dict(self.scores.compute(), prog_bar=True)
+        self.validation_loss.reset()
         self.scores.reset()
 
     def predict_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Logits (B, K)."""
         logits: Tensor = self(batch[0])
         return logits.float()
+
+    def optimizer_step(self, *arguments: Any, **options: Any) -> None:
+        """One step, of which the running average then takes its share."""
+        super().optimizer_step(*arguments, **options)
+        if self.average is not None:
+            self.average.after(self.global_step + 1, self.network)  # Lightning counts this step later
+
+    def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
+        """Clips by norm. Lightning itself refuses fused optimisers, which matters to float16 only."""
+        if limit := self.recipe.optimizer.gradient_clip:
+            nn.utils.clip_grad_norm_(self.network.parameters(), limit)
 
     def progress(self) -> float:
         """How much of the run is done, 0..1: of its minutes if it has a time budget, else of its steps."""

@@ -56,7 +56,9 @@ def suspicion_limit(
     missed = math.floor(
         round((1 - sensitivity) * values.size, 9)
     )  # rounded: 0.05 · 200 is 10.000000000000009
-    return float(values[min(missed, values.size - 1)])
+    return min(
+        float(values[min(missed, values.size - 1)]), 1.0
+    )  # a sum of all classes may exceed 1 by an ulp
 
 
 def decide(
@@ -89,11 +91,17 @@ def decide(
         referral is not None
         and (chance := float(suspicion(probabilities, taxonomy))) >= referral.max_suspicion
     ):
-        reasons.append(f"the probability of a malignant or precancerous lesion is {100 * chance:.0f} %")
+        reasons.append(f"the probability of a {_suspects(taxonomy)} lesion is {100 * chance:.0f} %")
     if referral is not None and probabilities[prediction_set[0]] < referral.min_confidence:
         reasons.append(f"confidence is below the {100 * referral.min_confidence:g} % that an answer needs")
     reasons.extend(quality_notes)
     return ("expert_review" if reasons else "answer"), reasons
+
+
+def _suspects(taxonomy: Taxonomy) -> str:
+    """Behaviours that need an expert; the third exists only where a class was trained without saying more."""
+    unknown = taxonomy.positions("unknown")
+    return "malignant, precancerous or unknown" if unknown else "malignant or precancerous"
 
 
 def _one_of(names: Sequence[str]) -> str:

@@ -42,6 +42,14 @@ class Fingerprints:
         """Without the discs."""
         return Fingerprints(self.digests, self.frames, self.discs[:, :0])
 
+    def joined(self, others: "Fingerprints") -> "Fingerprints":
+        """These rows and then the others, without the discs."""
+        return Fingerprints(
+            np.concatenate([self.digests, others.digests]),
+            np.concatenate([self.frames, others.frames]),
+            np.empty((len(self) + len(others), 0), np.uint8),
+        )
+
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
         """Named arrays for an .npz file; `from_arrays` reads them."""
         version = np.array(VERSION, np.uint16)

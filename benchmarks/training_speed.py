@@ -1,0 +1,133 @@
+"""How fast does the whole network train, beside a plain float32 loop and beside what the processor can do?
+
+Three rows of one process, their steps taken in turn: the plain loop (float32, default layout, PyTorch's own
+AdamW), the loop of `transxv2s train` (bfloat16 autocast, channels-last, fused optimiser), and the
+ceiling: the floating-point operations of a step (counted, forward and backward) at the rate of a bfloat16
+matrix product. Images are random; reading and augmenting them is not in it (benchmarks/loader.py).
+
+    python benchmarks/training_speed.py --out experiments/training_speed.json
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from transxv2s.nets import create
+
+Step = Callable[[], object]
+PRODUCT = 4096  # side of the matrices of the ceiling
+CEILING = "ceiling: bfloat16 matrix product"
+
+
+def step_of(network: nn.Module, images: Tensor, labels: Tensor, tuned: bool) -> Step:
+    """One training step of either loop."""
+    if tuned:
+        network = network.to(memory_format=torch.channels_last)
+        images = images.contiguous(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(network.parameters(), fused=tuned)
+
+    def step() -> None:
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=tuned):
+            loss = F.cross_entropy(network(images).float(), labels)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    return step
+
+
+def seconds(step: Step) -> float:
+    """Of one call."""
+    start = time.perf_counter()
+    step()
+    return time.perf_counter() - start
+
+
+def operations(step: Step) -> int:
+    """Floating-point operations of a step, two for a multiplication with addition."""
+    with FlopCounterMode(display=False) as counter:
+        step()
+    return int(counter.get_total_flops())
+
+
+def product() -> float:
+    """Floating-point operations a second of a bfloat16 matrix product."""
+    a, b = (torch.randn(PRODUCT, PRODUCT).bfloat16() for _ in range(2))
+    a @ b
+    return 2 * PRODUCT**3 / min(seconds(lambda: a @ b) for _ in range(5))
+
+
+def measure(options: argparse.Namespace) -> dict[str, list[float]]:
+    """Images a second of each row in each round."""
+    torch.manual_seed(0)
+    images = torch.randn(options.batch, 3, options.size, options.size)
+    labels = torch.randint(8, (options.batch,))
+    loops = {
+        "plain float32 loop": step_of(create(options.variant).train(), images, labels, tuned=False),
+        "train": step_of(create(options.variant).train(), images, labels, tuned=True),
+    }
+    counted = [operations(step) for step in loops.values()]  # both, as it warms them up
+    work = counted[0] / options.batch
+    found: dict[str, list[float]] = {name: [] for name in (*loops, CEILING)}
+    for _ in track(range(options.rounds), "rounds", transient=True):
+        for name, step in loops.items():
+            found[name].append(options.batch / seconds(step))
+        found[CEILING].append(product() / work)
+    return found
+
+
+def show(found: dict[str, list[float]]) -> tuple[Table, list[dict[str, object]]]:
+    """The table and the rows of the JSON file; ratios are medians over the rounds."""
+    table = Table(title="Training steps")
+    for heading in ("", "images/s", "× plain float32", "share of the ceiling"):
+        table.add_column(heading)
+    rows: list[dict[str, object]] = []
+    plain, ceiling = found["plain float32 loop"], found[CEILING]
+    for name, rates in found.items():
+        to_plain, to_ceiling = (
+            statistics.median(a / b for a, b in zip(rates, of, strict=True)) for of in (plain, ceiling)
+        )
+        rate = statistics.median(rates)
+        table.add_row(name, f"{rate:.1f}", f"{to_plain:.2f}", f"{to_ceiling:.0%}")
+        rows.append(
+            {
+                "name": name,
+                "images_per_second": round(rate, 2),
+                "ratio_to_plain_float32": round(to_plain, 3),
+                "share_of_ceiling": round(to_ceiling, 3),
+            }
+        )
+    return table, rows
+
+
+def main() -> None:
+    """Measures, prints, writes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--variant", default="transxv2s_net")
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+    options = parser.parse_args()
+    table, rows = show(measure(options))
+    Console().print(table)
+    if options.out:
+        machine = f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+        protocol = {"variant": options.variant, "size": options.size, "batch": options.batch}
+        options.out.write_text(json.dumps({"machine": machine, **protocol, "rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""A comparison as a YAML file: one recipe, the rows that change it, and the seeds."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from transxv2s.errors import ConfigError
+from transxv2s.training.recipe import Recipe, load_recipe
+
+Changes = dict[str, Any]
+
+
+class Section(BaseModel):
+    """A part of a plan: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Quoted(Section):
+    """Figures published elsewhere, to stand beside ours; shares from 0 to 1, and the loss."""
+
+    accuracy: float | None = None
+    macro_f1: float | None = None
+    macro_auc: float | None = None
+    nll: float | None = None
+
+
+class Row(Section):
+    """One line of the table.
+
+    Attributes:
+        name: As the table shows it.
+        set: What it changes of the recipe, such as `network.variant: transxv2s_net`.
+        quoted: What was published for it.
+    """
+
+    name: str = Field(min_length=1)
+    set: Changes = {}
+    quoted: Quoted | None = None
+
+
+class Plan(Section):
+    """What is trained and compared.
+
+    Attributes:
+        recipe: File of the recipe that all rows start from.
+        set: What all rows change of it.
+        seeds: Each row is trained once with each.
+        reference: Differences are taken from the previous row (each adds one thing) or from the first.
+        subset: The images that are scored: "validation" to choose by, "test" to report.
+        rows: The lines of the table.
+        source: Of the quoted figures.
+    """
+
+    recipe: Path
+    set: Changes = {}
+    seeds: tuple[int, ...] = Field(default=(0, 1), min_length=1)
+    reference: Literal["previous", "first"] = "previous"
+    subset: Literal["validation", "test"] = "test"
+    rows: tuple[Row, ...] = Field(min_length=1)
+    source: str = "quoted"
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len({slug(row.name) for row in self.rows}) < len(self.rows):
+            raise ValueError("two rows have the same name")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("two seeds are the same")
+        return self
+
+    def recipe_of(self, row: Row, seed: int) -> Recipe:
+        """The recipe of one run.
+
+        Raises:
+            ConfigError: The recipe cannot be read, or a change does not fit it.
+        """
+        return load_recipe(self.recipe, _overrides({**self.set, **row.set, "seed": seed}))
+
+    def reference_of(self, place: int) -> int | None:
+        """Place of the row that a row is compared with; None for the first."""
+        if place == 0:
+            return None
+        return 0 if self.reference == "first" else place - 1
+
+
+def slug(name: str) -> str:
+    """A row's name as a folder's: letters and digits, joined by hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def _overrides(changes: Mapping[str, Any]) -> list[str]:
+    return [f"{key}={json.dumps(value)}" for key, value in changes.items()]
+
+
+def load_plan(path: Path) -> Plan:
+    """Reads a plan; the recipe's path is relative to the working folder.
+
+    Raises:
+        ConfigError: The file cannot be read, a key or value is wrong, or a row does not fit the recipe.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"there is no plan {path}; configs/ablation holds some") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} is not a readable YAML file: {error}") from error
+    try:
+        plan = Plan.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the plan"
+        raise ConfigError(f"{path}: {where}: {first['msg']}") from None
+    for row in plan.rows:  # a fault in the last row shows now, not after hours
+        plan.recipe_of(row, plan.seeds[0])
+    return plan

@@ -1,0 +1,144 @@
+"""From finished runs to a table: scores, differences between rows, and what was published."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypedDict
+
+import numpy as np
+import torch
+
+from transxv2s.ablation.plan import Plan, Row
+from transxv2s.ablation.runs import folder_of, scored
+from transxv2s.checkpoint import read_config
+from transxv2s.nets import count_parameters, network
+from transxv2s.scoring import Interval, Intervals, lesion_bootstrap, paired_difference
+from transxv2s.training.curves import METRICS, SCORE, history, points
+from transxv2s.training.run import CHECKPOINT
+from transxv2s.training.scored import ScoredImages
+
+RISE = 0.01  # balanced accuracy; a validation score that rises by more at the end is still rising
+HEADLINE = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "nll")
+Scores = dict[str, Interval]
+
+
+class Line(TypedDict):
+    """One row of the table; `None` where no run has finished.
+
+    Attributes:
+        name: Of the row.
+        parameters: Of the network.
+        seeds: Those whose runs are finished.
+        scores: Means over the seeds with 95 % intervals over lesions.
+        by_seed: The same scores of each seed's run.
+        recall: Of each class, mean over the seeds.
+        f1: Of each class.
+        versus: Name of the row compared with; None where there is none, or it scored other images.
+        difference: This row minus that one, on the same images and draws, over the seeds that both have.
+        settled: Whether the validation score had stopped rising in every run; without it nothing follows.
+        quoted: What was published.
+    """
+
+    name: str
+    parameters: int | None
+    seeds: list[int]
+    scores: Scores | None
+    by_seed: dict[str, list[float | None]]
+    recall: dict[str, Interval]
+    f1: dict[str, Interval]
+    versus: str | None
+    difference: Scores | None
+    settled: bool
+    quoted: dict[str, float]
+
+
+def lines(plan: Plan, out: Path) -> list[Line]:
+    """All rows of the plan, finished or not."""
+    runs = [scored(plan, out, row) for row in plan.rows]
+    found = []
+    for place, row in enumerate(plan.rows):
+        against = plan.reference_of(place)
+        other = (plan.rows[against].name, runs[against]) if against is not None else None
+        found.append(_line(row, runs[place], other, [folder_of(out, row, seed) for seed in runs[place]]))
+    return found
+
+
+def _line(
+    row: Row,
+    runs: dict[int, ScoredImages],
+    other: tuple[str, dict[int, ScoredImages]] | None,
+    folders: Sequence[Path],
+) -> Line:
+    versus, difference = _difference(runs, other)
+    line: Line = {
+        "name": row.name,
+        "parameters": None,
+        "seeds": list(runs),
+        "scores": None,
+        "by_seed": {},
+        "recall": {},
+        "f1": {},
+        "versus": versus,
+        "difference": difference,
+        "settled": bool(folders) and all(settled(validation_scores(folder)) for folder in folders),
+        "quoted": row.quoted.model_dump(exclude_none=True) if row.quoted else {},
+    }
+    if runs:
+        first = next(iter(runs.values()))
+        intervals = _intervals(list(runs.values()))
+        config, _ = read_config(folders[0] / CHECKPOINT)
+        with torch.device("meta"):  # nothing is computed, so no weights are drawn
+            made = network(config.variant, len(config.classes))
+        line["parameters"] = count_parameters(made)["total"]
+        line["scores"] = _headline(intervals)
+        by_seed = [_headline(_intervals([run])) for run in runs.values()]
+        line["by_seed"] = {name: [one[name]["value"] for one in by_seed] for name in HEADLINE}
+        line["recall"] = dict(zip(first.codes, intervals["recall"], strict=True))
+        line["f1"] = dict(zip(first.codes, intervals["f1"], strict=True))
+    return line
+
+
+def validation_scores(run_dir: Path) -> list[float]:
+    """Balanced accuracy on validation after each epoch of a run."""
+    return points(history(run_dir / METRICS), lambda row: row.get(SCORE))[1]
+
+
+def settled(scores: Sequence[float]) -> bool:
+    """Whether the last quarter of the epochs brought no more than RISE over what was reached before."""
+    last = -(-len(scores) // 4)
+    return len(scores) > last and max(scores[-last:]) <= max(scores[:-last]) + RISE
+
+
+def _headline(intervals: Intervals) -> Scores:
+    return {name: intervals[name] for name in HEADLINE}  # type: ignore[literal-required]
+
+
+def _intervals(runs: Sequence[ScoredImages]) -> Intervals:
+    return lesion_bootstrap(np.stack([r.probabilities for r in runs]), runs[0].labels, runs[0].lesions)
+
+
+def _difference(
+    runs: dict[int, ScoredImages], other: tuple[str, dict[int, ScoredImages]] | None
+) -> tuple[str | None, Scores | None]:
+    """Name of the other row and the paired difference from it; None twice where that cannot be had."""
+    if other is None:
+        return None, None
+    name, others = other
+    common = sorted(runs.keys() & others.keys())
+    if not common or runs[common[0]].images != others[common[0]].images:
+        return None, None
+    first = runs[common[0]]
+    mine, theirs = (np.stack([of[seed].probabilities for seed in common]) for of in (runs, others))
+    return name, _headline(paired_difference(mine, theirs, first.labels, first.lesions))
+
+
+def content(plan: Plan, out: Path) -> dict[str, Any]:
+    """All that the table and the figure show, ready for JSON; machine and split of the first finished run."""
+    done = [folder_of(out, row, seed) for row in plan.rows for seed in scored(plan, out, row)]
+    protocol = read_config(done[0] / CHECKPOINT)[0].training if done else {}
+    return {
+        "plan": plan.model_dump(mode="json", exclude={"rows"}),
+        "machine": protocol.get("machine"),
+        "split": protocol.get("split_digest"),
+        "images": protocol.get("images"),
+        "rows": lines(plan, out),
+    }

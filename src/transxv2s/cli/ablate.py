@@ -1,0 +1,117 @@
+"""`transxv2s ablate`: training runs that differ in one thing, their table and their figure."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from transxv2s.ablation.plan import Plan
+    from transxv2s.ablation.result import Line
+    from transxv2s.scoring import Interval
+
+PLAN = Path("configs/ablation/variants.yaml")
+SHOWN = {"accuracy": "accuracy", "macro_f1": "F1", "macro_auc": "AUC", "nll": "loss"}
+
+
+def ablate(
+    plan_file: Annotated[
+        Path, typer.Option("--plan", metavar="FILE", help="What is compared; configs/ablation holds several.")
+    ] = PLAN,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", file_okay=False, help="Folder of the runs; without it runs/ and the plan's name."
+        ),
+    ] = None,
+    only_table: Annotated[
+        bool, typer.Option("--only-table", help="Train nothing: show what is finished.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print results.json only.")] = False,
+) -> None:
+    """Train the rows of a plan with the same split, steps and seeds, and compare them.
+
+    Without a plan: the article's ablation. A stopped command goes on where it was when called again; each run
+    is a folder as `train` leaves it. results.json and figure.png are written after every run.
+    """
+    from rich.console import Console
+
+    from transxv2s.ablation.plan import load_plan
+    from transxv2s.ablation.runs import train_missing
+
+    plan = load_plan(plan_file)
+    folder = out or Path("runs") / plan_file.stem
+    console = Console(stderr=True)
+    if not only_table:
+        for row, seed in train_missing(plan, folder):
+            _write(plan, folder)
+            console.print(f"[bold]{row.name}[/], seed {seed}")
+    found = _write(plan, folder)
+    if as_json:
+        typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
+    else:
+        Console().print(_table(found))
+        typer.echo(f"{folder / 'results.json'}, {folder / 'figure.png'}")
+
+
+def _write(plan: "Plan", folder: Path) -> dict[str, Any]:
+    """Sums up what is finished: results.json and figure.png."""
+    import io
+
+    from transxv2s.ablation.figure import draw
+    from transxv2s.ablation.result import content
+    from transxv2s.files import make_folders, write_whole
+
+    found = content(plan, folder)
+    make_folders(folder)
+    write_whole(folder / "results.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    picture = io.BytesIO()
+    draw(found["rows"], plan.source).savefig(picture, format="png", dpi=140)
+    write_whole(folder / "figure.png", picture.getvalue())
+    return found
+
+
+def _table(found: dict[str, Any]) -> "Table":
+    from rich.table import Table
+
+    subset, source = found["plan"]["subset"], found["plan"]["source"]
+    table = Table(
+        title=f"{subset} images, means over seeds, 95 % intervals over lesions; in italics: {source}"
+    )
+    for heading in ("", "parameters", "seeds", "balanced accuracy", "difference", *SHOWN.values()):
+        table.add_column(heading)
+    for line in found["rows"]:
+        table.add_row(*_cells(line))
+    return table
+
+
+def _cells(line: "Line") -> list[str]:
+    scores, difference = line["scores"], line["difference"]
+    name = line["name"] if line["settled"] or scores is None else f"{line['name']}\n(not converged)"
+    if scores is None:
+        return [name, "", "open", *[""] * 2, *[_quoted(line, key) for key in SHOWN]]
+    parameters = f"{(line['parameters'] or 0) / 1e6:.2f} M"
+    change = _interval(difference["balanced_accuracy"], "+") if difference else ""
+    shown = [f"{_interval(scores[key])}{_quoted(line, key)}" for key in SHOWN]
+    return [
+        name,
+        parameters,
+        ", ".join(map(str, line["seeds"])),
+        _interval(scores["balanced_accuracy"]),
+        change,
+        *shown,
+    ]
+
+
+def _quoted(line: "Line", key: str) -> str:
+    return f"\n[italic]{line['quoted'][key]:.3f}[/]" if key in line["quoted"] else ""
+
+
+def _interval(interval: "Interval", sign: str = "") -> str:
+    value, low, high = interval["value"], interval["low"], interval["high"]
+    if value is None or low is None or high is None:
+        return "–"
+    return f"{value:{sign}.3f} ({low:{sign}.3f}–{high:{sign}.3f})"
