@@ -8,9 +8,10 @@ and filling together.
 
 What is not blind: beyond the grid, the constants of the method were set by hand on the development images;
 the baseline had its grid only. Some missed hairy and some touched hairless images of the test half were
-looked at before the last changes, and so were the touched ones of UDA-1: these shares are somewhat
-optimistic. Hairs of the test generator were not looked at for any choice, but rulers have one generator and
-shared seeds.
+looked at when the method was first made: these shares are somewhat optimistic. Later changes were chosen on
+development images, but for one: the touched images of UDA-1 were looked at after a full run, one was a frame
+around the picture, and stripes along the border were left out again. Hairs of the test generator were not
+looked at for any choice; rulers have one generator, with other seeds and images for development.
 
     python benchmarks/hair.py --out experiments/hair.json --figure experiments/hair.png
     python benchmarks/hair.py --strips docs/images/hair_strips.png --strip-images samples/*.jpg
@@ -43,6 +44,7 @@ Mask = NDArray[np.bool_]
 TOUCHED = 0.02  # at most, of hairless development images, for a setting of ours to be chosen
 DEVELOPMENT_IMAGES = 24
 HAIRY_IMAGES = 500
+CONTRASTS = (2.0, 2.3, 2.6, 2.9, 3.2, 3.6)  # for the curve of hairy against hairless images touched
 OURS = [
     HairRemoval(contrast=contrast, straight=straight, min_length=length)
     for contrast, straight, length in product((2.6, 2.9, 3.2), (0.07, 0.08, 0.09), (0.09, 0.1, 0.12))
@@ -78,6 +80,19 @@ def examples(paths: Sequence[Path], size: tuple[int, int] | None, generator: Gen
 def touched(paths: Sequence[Path], parameters: HairRemoval) -> list[str]:
     """Names of the images in which hair is found."""
     return [path.stem for path in paths if hair_mask(read(path), parameters).any()]
+
+
+def curve(hairless: Sequence[Path], hairy: Sequence[Path]) -> list[dict[str, float]]:
+    """Shares of both that are touched, by the contrast asked for; nothing is chosen from it."""
+    return [
+        {
+            "contrast": contrast,
+            "hairless": round(len(touched(hairless, parameters)) / len(hairless), 4),
+            "hairy": round(len(touched(hairy, parameters)) / len(hairy), 4),
+        }
+        for contrast in CONTRASTS
+        for parameters in (HairRemoval(contrast=contrast),)
+    ]
 
 
 def tuned_ours(data: Sequence[Example], bald: Sequence[Path]) -> HairRemoval:
@@ -158,7 +173,10 @@ def measure(arguments: argparse.Namespace) -> None:
         }
         for group, paths in groups.items()
     }
+    hairless, _, hairy = groups.values()
+    points = curve(hairless, hairy)
     Console().print("touched:", shares)
+    Console().print("touched, by contrast:", points)
     Console().print("hairless, yet touched:", [n for group in list(groups)[:2] for n in names[group]])
     Console().print("the grids choose:", chosen, by_dice, by_psnr)
     if arguments.out:
@@ -170,12 +188,13 @@ def measure(arguments: argparse.Namespace) -> None:
             "black_hat_dice": by_dice._asdict(),
             "black_hat_psnr": by_psnr._asdict(),
             "touched": shares,
+            "touched_by_contrast": points,
             "touched_names": {group: names[group] for group in list(groups)[:2]},
             "rows": [asdict(line) for line in rows],
         }
         arguments.out.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     if arguments.figure:
-        draw(rows, arguments.figure)
+        draw(rows, points, arguments.figure)
 
 
 def main() -> None:

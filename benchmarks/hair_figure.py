@@ -1,6 +1,6 @@
 """What the hair benchmark shows: a table, bars and strips."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -33,16 +33,18 @@ def table(rows: Sequence[Row]) -> Table:
     return result
 
 
-def draw(rows: Sequence[Row], path: Path) -> None:
-    """Dice and PSNR in the mask, a group of bars a set."""
+def draw(rows: Sequence[Row], points: Sequence[Mapping[str, float]], path: Path) -> None:
+    """Dice and PSNR in the mask, a group of bars a set; hairy against hairless images touched."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
     sets, methods = list(dict.fromkeys(r.images for r in rows)), list(dict.fromkeys(r.method for r in rows))
-    figure, axes = plt.subplots(1, 2, figsize=(12, 4.2), layout="constrained")
-    for axis, field, label in zip(axes, ("dice", "psnr_in"), ("Dice", "PSNR in the mask, dB"), strict=True):
+    figure, axes = plt.subplots(1, 3, figsize=(16, 4.2), width_ratios=(3, 3, 2), layout="constrained")
+    for axis, field, label in zip(
+        axes[:2], ("dice", "psnr_in"), ("Dice", "PSNR in the mask, dB"), strict=True
+    ):
         for number, method in enumerate(methods):
             values = [getattr(r, field) for r in rows if r.method == method]
             axis.bar(np.arange(len(sets)) + 0.26 * (number - 1), values, 0.24, label=method)
@@ -51,6 +53,21 @@ def draw(rows: Sequence[Row], path: Path) -> None:
         axis.set_ylabel(label)
     axes[0].axhline(0.8, color="grey", linestyle=":")
     axes[0].legend(fontsize="small", loc="lower left")
+    axes[2].plot(*([100 * point[key] for point in points] for key in ("hairless", "hairy")), "o-")
+    for point in points:
+        axes[2].annotate(
+            str(point["contrast"]),
+            (100 * point["hairless"], 100 * point["hairy"]),
+            (4, -10),
+            textcoords="offset points",
+            fontsize=8,
+        )
+    axes[2].axvline(2, color="grey", linestyle=":")
+    axes[2].axhline(90, color="grey", linestyle=":")
+    axes[2].set(
+        xlabel="hairless HAM10000 touched, %", ylabel="hairy HAM10000 touched, %", xlim=0, ylim=(0, 100)
+    )
+    axes[2].set_title("by the contrast asked for", fontsize=9)
     figure.savefig(path, dpi=130)
 
 

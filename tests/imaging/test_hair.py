@@ -59,10 +59,10 @@ def drawn(
     return over(image, canvas, colour)
 
 
-def ruler(image: Rgb) -> tuple[Rgb, Mask]:
-    """A row of short marks near the upper border, every fifth longer."""
+def ruler(image: Rgb, top: float = 0.05) -> tuple[Rgb, Mask]:
+    """A row of short marks that begin at a share of the height, every fifth longer."""
     strokes = tuple(
-        ((0.1 + 0.04 * n, 0.05), (0.1 + 0.04 * n, 0.14 if n % 5 == 0 else 0.1)) for n in range(15)
+        ((0.1 + 0.04 * n, top), (0.1 + 0.04 * n, top + (0.09 if n % 5 == 0 else 0.05))) for n in range(15)
     )
     return drawn(image, 0.008, DARK, strokes)
 
@@ -115,6 +115,40 @@ def test_ruler_marks_are_found_and_painted_over(size: tuple[int, int]) -> None:
     assert disagreement(repaired, clean, mask) < 0.2 * disagreement(ruled, clean, mask)
 
 
+@pytest.mark.parametrize("top", [-0.02, 0.45], ids=["cut by the border", "across the lesion"])
+def test_no_mark_of_a_ruler_is_left(top: float) -> None:
+    clean = skin(450, 600)
+    ruled, mask = ruler(clean, top)
+    assert (hair_mask(ruled, PARAMETERS) & mask).sum() > 0.9 * mask.sum()
+    repaired = remove_hair(ruled, PARAMETERS)
+    assert disagreement(repaired, clean, mask) < 0.15 * disagreement(ruled, clean, mask)
+
+
+def test_a_stub_is_hair_only_where_there_is_other_hair() -> None:
+    stub: Stroke = ((0.8, 0.7), (0.83, 0.74))
+    clean = skin(450, 600)
+    alone, mask = drawn(clean, 0.01, DARK, (stub,))
+    assert remove_hair(alone, PARAMETERS) is alone
+    together, _ = drawn(clean, 0.01, DARK, (stub, *HAIRS[1:2]))
+    assert (hair_mask(together, PARAMETERS) & mask).sum() > 0.7 * mask.sum()
+
+
+def test_short_hairs_bear_witness_for_each_other() -> None:
+    clean = skin(450, 600)
+    short: tuple[Stroke, ...] = tuple(((0.1, y), (0.155, y + 0.02)) for y in (0.1, 0.3, 0.5, 0.7, 0.9))
+    alone, _ = drawn(clean, 0.008, BROWN, short[:1])
+    assert remove_hair(alone, PARAMETERS) is alone
+    image, mask = drawn(clean, 0.008, BROWN, short)
+    assert (hair_mask(image, PARAMETERS) & mask).sum() > 0.8 * mask.sum()
+
+
+def test_a_slanted_hair_is_found_up_to_the_border() -> None:
+    image, mask = drawn(skin(450, 600), 0.012, DARK, (((0, 0.02), (0.6, 0.16)),))
+    edge = mask.copy()
+    edge[:, 20:] = False
+    assert (hair_mask(image, PARAMETERS) & edge).sum() > 0.8 * edge.sum()
+
+
 def test_single_marks_are_no_ruler() -> None:
     strokes: tuple[Stroke, ...] = (((0.2, 0.1), (0.2, 0.14)), ((0.5, 0.8), (0.53, 0.82)))
     image, _ = drawn(skin(450, 600), 0.008, DARK, strokes)
@@ -149,6 +183,14 @@ def test_dots_survive(radius: float) -> None:
 def test_a_frame_around_the_image_is_no_hair(thickness: int) -> None:
     image = skin()
     cv2.rectangle(image, (0, 0), (319, 239), (30, 30, 30), 2 * thickness - 1)
+    assert remove_hair(image, PARAMETERS) is image
+
+
+@pytest.mark.parametrize("size", [(150, 200), (256, 341), (768, 1024)])
+def test_a_faint_line_just_inside_the_border_is_no_hair(size: tuple[int, int]) -> None:
+    image, inset = skin(*size), max(1, round(size[0] / 192))
+    corners = (inset, inset), (size[1] - 1 - inset, size[0] - 1 - inset)
+    cv2.rectangle(image, *corners, (180, 145, 125), inset)
     assert remove_hair(image, PARAMETERS) is image
 
 

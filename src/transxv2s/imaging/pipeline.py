@@ -57,7 +57,7 @@ class Preprocessing(BaseModel):
     crop_fraction: float = Field(default=1.0, gt=0, le=1)
     colour: Colour = GWSD()
     size: int = Field(default=128, ge=64)
-    version: Literal[2] = 2
+    version: Literal[3] = 3
 
     def apply(self, rgb: Rgb) -> Rgb:
         """RGB uint8 (H, W, 3) of any size to uint8 (size, size, 3)."""

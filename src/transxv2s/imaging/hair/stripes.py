@@ -51,6 +51,16 @@ def flattened(grey: Grey, window: int) -> Grey:
     return np.asarray(cv2.addWeighted(grey, GAIN, mean, -GAIN, 128), np.uint8)
 
 
+def padded_for(grey: Grey, margin: int, angle: int) -> Grey:
+    """With what lies beyond the border: what is at the border, or nothing bright.
+
+    So a slanted hair is found up to the border, and a thin frame around the image is no stripe.
+    """
+    if angle % 90:
+        return np.pad(grey, margin, mode="edge")
+    return np.pad(grey, margin)
+
+
 def below_both_sides(padded: Grey, margin: int, angle: int, distances: tuple[int, ...]) -> Grey:
     """How much darker than its two parallels each pixel is; the farther parallels count less."""
     height, width = (side - 2 * margin for side in padded.shape)
@@ -121,8 +131,7 @@ def stripes(grey: Grey, distances: tuple[int, ...], straight: int) -> Stripes:
     for angle in ANGLES:
         kernel = segment(averaged_length, angle).astype(np.float32)
         averaged = cv2.filter2D(flat, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE)
-        # beyond the border nothing is bright: a thin dark frame around the image is no stripe
-        padded = np.pad(np.asarray(averaged, np.uint8), margin)
+        padded = padded_for(np.asarray(averaged, np.uint8), margin, angle)
         gaps = below_both_sides(padded, margin, angle, distances)
         bridged = cv2.morphologyEx(gaps, cv2.MORPH_CLOSE, segment(closed, angle))
         for result, below, length in zip(
