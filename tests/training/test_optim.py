@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from transxv2s.nets import create
+from transxv2s.nets.baselines import Baseline
 from transxv2s.training import optim
-from transxv2s.training.recipe import Data, Optimizer, Recipe, Schedule
+from transxv2s.training.recipe import Data, Network, Optimizer, Recipe, Schedule
 
 DATA = Data(dataset="isic2019", root="images", split="split.csv")  # type: ignore[arg-type]
 
@@ -59,6 +60,14 @@ def test_what_was_loaded_has_its_own_rate(
     rate_of = {id(p): group["lr"] for group in groups for p in group["params"]}
     for name, parameter in network.named_parameters():
         assert rate_of[id(parameter)] == (0.05 if name.startswith(parts) else 0.2), name
+
+
+def test_of_a_baseline_all_but_the_head_is_pretrained() -> None:
+    with torch.device("meta"):
+        baseline = Baseline("resnet18")
+    loaded = optim.pretrained(baseline, Network(pretrained=True))
+    fresh = {name for name, _ in baseline.named_parameters()} - loaded
+    assert fresh == {"trunk.fc.weight", "trunk.fc.bias"}
 
 
 def test_biases_norms_and_fusion_weights_do_not_decay(network: nn.Module) -> None:

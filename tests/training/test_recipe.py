@@ -74,7 +74,9 @@ def test_a_wrong_value_is_named_by_its_key(content: dict[str, Any], key: str, tm
 
 
 def test_an_unknown_variant_is_refused_with_the_known_ones(minimal: Path) -> None:
-    with pytest.raises(ConfigError, match=r"network\.variant must be one of .*transxv2s_net"):
+    with pytest.raises(
+        ConfigError, match=r"network\.variant: there is no variant .* choose one of .*transxv2s_net"
+    ):
         load_recipe(minimal, ["network.variant=resnet50"])
 
 

@@ -1,0 +1,140 @@
+"""What heat maps are: their form, their order, and that they depend on what they should depend on."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import spearmanr  # type: ignore[import-untyped]
+from torch import Tensor
+
+from explain.networks import FULL, SMALL, images, shared, stirred
+from transxv2s.errors import InputError
+from transxv2s.explain import METHODS, SIX, heat_maps
+from transxv2s.explain.ablationcam import channel_falls
+from transxv2s.explain.eigencam import eigencam
+from transxv2s.explain.maps import scaled
+from transxv2s.explain.observation import Observation
+from transxv2s.nets import VARIANTS, TransXV2SNet
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_form_and_order(variant: str) -> None:
+    found = heat_maps(shared(variant), images(2, 64, 84), classes=[6, 1], targets=["effswin", "fused"])
+    order = [(c, t, m) for c in (6, 1) for t in ("effswin", "fused") for m in SIX]
+    for maps in found:
+        assert [(h.class_index, h.target, h.method) for h in maps] == order
+        for heat_map in maps:
+            assert heat_map.values.shape == (64, 84)
+            assert heat_map.values.dtype == heat_map.raw.dtype == np.float32
+            assert (heat_map.values.min(), heat_map.values.max()) in {(0, 1), (0, 0)}
+            assert heat_map.class_dependent == (heat_map.method != "eigencam")
+
+
+def test_a_branch_is_its_last_map_and_the_fused_map_the_mean() -> None:
+    found = heat_maps(
+        shared(FULL), images(), ["hirescam"], [2], ["effswin", "effnet", "xceptmod", "xception", "fused"]
+    )
+    one, last, two, other_last, fused = (h.values for h in found[0])
+    assert np.array_equal(one, last)
+    assert np.array_equal(two, other_last)
+    mean = torch.from_numpy((one + two) / 2)[None, None]
+    np.testing.assert_allclose(fused, scaled(mean, mean.shape[2:])[0, 0], atol=1e-6)
+
+
+def test_fullgrad_of_the_fused_network_is_the_sum() -> None:
+    found = heat_maps(shared(FULL), images(), ["fullgrad"], [2], ["effswin", "xceptmod", "fused"])[0]
+    np.testing.assert_allclose(found[0].raw + found[1].raw, found[2].raw, rtol=1e-5)
+    assert (found[0].raw >= 0).all()
+
+
+@pytest.mark.parametrize("method", SIX)
+def test_a_batch_is_its_images(shipped: TransXV2SNet, lesions: Tensor, method: str) -> None:
+    together = heat_maps(shipped, lesions, [method])
+    for image, maps in enumerate(together):
+        (alone,) = heat_maps(shipped, lesions[image : image + 1], [method])
+        assert alone[0].class_index == maps[0].class_index
+        np.testing.assert_allclose(maps[0].values, alone[0].values, atol=1e-3)
+    assert abs(together[0][0].values - together[1][0].values).max() > 0.1, "the image must matter"
+
+
+def test_repeats_are_the_same_bit_for_bit() -> None:
+    one, two = (heat_maps(shared(FULL), images(), classes=[0])[0] for _ in range(2))
+    for a, b in zip(one, two, strict=True):
+        assert np.array_equal(a.raw, b.raw), a.method
+
+
+def test_only_eigencam_ignores_the_class(shipped: TransXV2SNet, lesions: Tensor) -> None:
+    found = heat_maps(shipped, lesions[:1], classes=[0, 4])[0]
+    for one, other in zip(found[: len(SIX)], found[len(SIX) :], strict=True):
+        differs = not np.array_equal(one.values, other.values)
+        assert differs == one.class_dependent == METHODS[one.method].class_dependent
+
+
+def test_classes_may_differ_between_images() -> None:
+    network, x = shared(SMALL), images(2)
+    found = heat_maps(network, x, ["hirescam"], torch.tensor([[3], [5]]))
+    assert [maps[0].class_index for maps in found] == [3, 5]
+    for number, image in [(3, 0), (5, 1)]:
+        (alone,) = heat_maps(network, x[image : image + 1], ["hirescam"], [number])[0]
+        np.testing.assert_allclose(found[image][0].values, alone.values, atol=1e-4)
+
+
+def test_random_weights_take_the_maps_apart(shipped: TransXV2SNet, lesions: Tensor) -> None:
+    """A map that survived would show the image and not the network (Adebayo et al. 2018)."""
+    random = stirred(FULL, seed=3)
+    found = heat_maps(shipped, lesions[1:], classes=[0], targets=["fused"])[0]
+    fallen = heat_maps(random, lesions[1:], classes=[0], targets=["fused"])[0]
+    for one, other in zip(found, fallen, strict=True):
+        assert abs(spearmanr(one.values.ravel(), other.values.ravel()).statistic) < 0.8, one.method
+
+
+def test_more_images_than_fit_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = heat_maps(shared(SMALL), images(3), ["hirescam"])
+    monkeypatch.setattr("transxv2s.explain.maps.AT_ONCE", 2)
+    found = heat_maps(shared(SMALL), images(3), ["hirescam"])
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one[0].values, other[0].values, atol=1e-4)
+    assert heat_maps(shared(SMALL), images(0)) == []
+
+
+@torch.no_grad()
+def test_eigencams_sign_follows_the_energy() -> None:
+    observation = Observation(shared(FULL), images(2))
+    for name in ("effnet", "xception", "swin", "dcgan3"):
+        found = eigencam(observation, name)[:, 0]
+        energy = observation.maps[name].square().sum(1)
+        assert (((energy - energy.mean((1, 2), keepdim=True)) * found).sum((1, 2)) >= 0).all()
+
+
+def test_ablating_one_channel_after_the_other() -> None:
+    """The definition, with the whole network run once for every channel."""
+    network, x, number = shared(SMALL), images(), 5
+    with torch.no_grad():
+        maps = network.get_feature_maps(x)
+        weights = []
+        for channel in range(8):
+            without = maps["effnet"].clone()
+            without[:, channel] = 0
+            fallen = network.forward_head(maps | {"effnet": without})
+            weights.append((network(x) - fallen)[0, number])
+    observation = Observation(network, x, torch.tensor([[number]]))
+    found = channel_falls(observation, "effnet", 0)[0, :8]
+    torch.testing.assert_close(found, torch.stack(weights), atol=1e-5, rtol=1e-3)
+
+
+def test_the_reduced_scorecam_ranks_as_the_exact_one(shipped: TransXV2SNet, lesions: Tensor) -> None:
+    exact, reduced = heat_maps(shipped, lesions[:1], ["scorecam", "scorecam64"], targets=["swin"])[0]
+    assert spearmanr(exact.values.ravel(), reduced.values.ravel()).statistic > 0.9
+
+
+def test_a_flat_map_is_empty() -> None:
+    assert scaled(torch.full((1, 1, 4, 4), 3.0), torch.Size((8, 8))).sum() == 0
+    assert scaled(torch.full((1, 1, 4, 4), -3.0), torch.Size((8, 8))).sum() == 0
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(InputError, match="no method 'gradcam'; choose from hirescam"):
+        heat_maps(shared(SMALL), images(), ["gradcam"])
+    with pytest.raises(InputError, match=r"no map 'xception'; choose fused.*effnet.stage1"):
+        heat_maps(shared(SMALL), images(), ["hirescam"], targets=["xceptmod"])
+    with pytest.raises(InputError, match="no map 'image'"):
+        heat_maps(shared(SMALL), images(), ["hirescam"], targets=["image"])
