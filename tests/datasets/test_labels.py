@@ -109,6 +109,7 @@ def test_own_classes_that_are_a_taxonomys_are_that_taxonomy() -> None:
         ({"MEL": "benign"}, ["MEL", "wart"], "a behaviour is given for MEL, but .* one: WART"),
         ({"cyst": "benign"}, ["MEL", "NV"], "given for CYST, but .* it has none"),
         ({}, ["wart", "WART"], "name 1 class: it takes two"),
+        ({}, ["wart", "label"], "have a column LABEL: give that class another name"),
     ],
 )
 def test_own_classes_that_make_no_taxonomy_are_refused(

@@ -21,6 +21,8 @@ from transxv2s.taxonomy import (
 
 LEFT_OUT = "-"  # a label mapped to it is left out, and counted
 SHOWN = 8  # labels that a message names
+# columns of a table of predictions, in upper case, as codes are
+RESERVED = {"IMAGE", "FILE", "LABEL", "PREDICTED", "DECISION", "REASONS", "SKIN_ANGLE", "CHECKPOINT"}
 
 
 def parse(text: str) -> dict[str, str]:
@@ -67,10 +69,15 @@ class OwnClasses:
         """The classes of labels or codes: known ones in our order, then the others by the alphabet.
 
         Raises:
-            ConfigError: There are fewer than two classes, or a behaviour is of none of the other classes.
+            ConfigError: There are fewer than two classes, one has a reserved name, or a behaviour is of none
+                of the other classes.
         """
         known = natural(KNOWN.values())
         wanted = {known.get(name, name.upper()) for name in (n.strip().lower() for n in names)} - {LEFT_OUT}
+        if reserved := sorted(wanted & RESERVED):
+            raise ConfigError(
+                f"tables of predictions have a column {reserved[0]}: give that class another name"
+            )
         other = sorted(wanted - KNOWN.keys())
         behaviours = {code.upper(): behaviour for code, behaviour in self.behaviours.items()}
         strange = sorted(behaviours.keys() - set(other))
