@@ -4,8 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from transxv2s.datasets.labels import Labels, OwnClasses, natural, parse, taxonomy_named, taxonomy_of
+from transxv2s.datasets.labels import (
+    RESERVED,
+    Labels,
+    OwnClasses,
+    natural,
+    parse,
+    taxonomy_named,
+    taxonomy_of,
+)
 from transxv2s.errors import ConfigError, DataError
+from transxv2s.evaluation.predictions import DIGEST, PLAIN
 from transxv2s.taxonomy import ISIC2018, ISIC2019, NEVUS_MELANOMA, Behaviour
 
 
@@ -126,3 +135,7 @@ def test_a_taxonomy_is_named() -> None:
         taxonomy_named("ham")
     with pytest.raises(ConfigError, match="isic2018 has them already"):
         taxonomy_named("isic2018", {"NV": "benign"})
+
+
+def test_reserved_names_are_the_columns_of_predictions() -> None:
+    assert {name.upper() for name in (*PLAIN, DIGEST)} == RESERVED

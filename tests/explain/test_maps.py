@@ -52,7 +52,8 @@ def test_a_batch_is_its_images(shipped: TransXV2SNet, lesions: Tensor, method: s
     for image, maps in enumerate(together):
         (alone,) = heat_maps(shipped, lesions[image : image + 1], [method])
         assert alone[0].class_index == maps[0].class_index
-        np.testing.assert_allclose(maps[0].values, alone[0].values, atol=1e-3)
+        tolerance = 0.02 if method == "scorecam64" else 1e-3  # bfloat16 has 8 bits
+        np.testing.assert_allclose(maps[0].values, alone[0].values, atol=tolerance)
     assert abs(together[0][0].values - together[1][0].values).max() > 0.1, "the image must matter"
 
 

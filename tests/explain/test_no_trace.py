@@ -67,7 +67,7 @@ def test_hooks_of_others_do_not_change_the_maps() -> None:
 
 
 @pytest.mark.parametrize("method", [*SIX, "scorecam"])
-@pytest.mark.parametrize("call", [0, 2])
+@pytest.mark.parametrize("call", [0, 1])
 def test_nothing_is_left_behind_by_an_exception(
     monkeypatch: pytest.MonkeyPatch, method: str, call: int
 ) -> None:
@@ -75,7 +75,7 @@ def test_nothing_is_left_behind_by_an_exception(
     network, calls, head = stirred(SMALL), iter(range(1000)), TransXV2SNet.forward_head
 
     def failing(self: TransXV2SNet, maps: dict[str, Tensor]) -> Tensor:
-        if next(calls) == (call if method not in {"hirescam", "gradcam++", "eigencam", "fullgrad"} else 0):
+        if next(calls) == (0 if method == "eigencam" else call):  # it looks no further than the map
             raise RuntimeError("no memory")
         return head(self, maps)
 
