@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import timm
@@ -49,6 +49,7 @@ TRAINED_ON = ("HAM10000", "MSK")
 OTHER_FOLDS = (splits.VALIDATION_FOLD, 3, 4)  # of BCN_20000, which is not trained on
 REFERENCE = "none"
 PARTS = ("in source", "other hospital")
+SCORES: tuple[Literal["balanced_accuracy", "macro_auc"], ...] = ("balanced_accuracy", "macro_auc")
 
 
 @dataclass(frozen=True)
@@ -175,25 +176,25 @@ def run_one(name: str, pipeline: Pipeline, seed: int, images: Images, options: a
 
 
 def summary(names: list[str], images: Images, options: argparse.Namespace) -> dict[str, Any]:
-    """Balanced accuracy of each pipeline and its paired difference from none, with intervals over lesions.
+    """Scores of each pipeline and their paired differences from none, with intervals over lesions.
 
-    The probabilities of the seeds are averaged before scoring; the seeds' own scores stand beside.
+    Scores are means over the seeds' runs, which stand beside.
     """
     found: dict[str, Any] = {}
     for part, records in images.scored.items():
         labels, lesions = [r.label for r in records], [images.lesion[r.id] for r in records]
-        kept = {name: _kept(name, images, options) for name in names}
-        mean = {name: np.mean([run[part] for run in runs], axis=0) for name, runs in kept.items() if runs}
-        found[part] = {
-            name: {
-                "balanced_accuracy": lesion_bootstrap(p, labels, lesions)["balanced_accuracy"],
-                "macro_auc": lesion_bootstrap(p, labels, lesions)["macro_auc"],
-                "seeds": [_balanced(run[part], labels, lesions) for run in kept[name]],
-                "difference": paired_difference(p, mean[REFERENCE], labels, lesions)["balanced_accuracy"],
+        kept = {name: runs for name in names if (runs := _kept(name, images, options))}
+        stacked = {name: np.stack([run[part] for run in runs]) for name, runs in kept.items()}
+        found[part] = {}
+        for name, p in stacked.items():
+            scores = lesion_bootstrap(p, labels, lesions)
+            difference = paired_difference(p, stacked[REFERENCE], labels, lesions)
+            found[part][name] = {
+                **{key: scores[key] for key in SCORES},
+                "seeds": [_balanced(run, labels, lesions) for run in p],
+                "difference": {key: difference[key] for key in SCORES},
                 "minutes": sum(float(run["minutes"]) for run in kept[name]),
             }
-            for name, p in mean.items()
-        }
     return found
 
 
@@ -211,19 +212,25 @@ def _balanced(p: NDArray[np.float64], labels: list[int], lesions: list[str]) -> 
 def show(results: dict[str, Any]) -> Table:
     """Balanced accuracy, of the seeds one by one, and the difference from no preprocessing."""
     table = Table(title="Balanced accuracy (95 % intervals over lesions)")
-    for heading in ("", "pipeline", "mean of seeds", "seeds", "difference from none"):
+    for heading in ("", "pipeline", "mean of seeds", "seeds", "difference from none", "AUC", "difference"):
         table.add_column(heading)
     for part, rows in results.items():
         for name, row in rows.items():
-            score, difference = row["balanced_accuracy"], row["difference"]
             table.add_row(
                 part,
                 name,
-                f"{score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f})",
+                _shown(row["balanced_accuracy"]),
                 " ".join(f"{seed:.3f}" for seed in row["seeds"]),
-                f"{difference['value']:+.3f} ({difference['low']:+.3f} to {difference['high']:+.3f})",
+                _shown(row["difference"]["balanced_accuracy"], "+"),
+                _shown(row["macro_auc"]),
+                _shown(row["difference"]["macro_auc"], "+"),
             )
     return table
+
+
+def _shown(interval: dict[str, float], sign: str = "") -> str:
+    value, low, high = (f"{interval[end]:{sign}.3f}" for end in ("value", "low", "high"))
+    return f"{value} ({low} to {high})"
 
 
 def draw(results: dict[str, Any], path: Path) -> None:
@@ -233,7 +240,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
         axes = canvas.add_subplot(1, len(results), place + 1)
         names = [name for name in rows if name != REFERENCE]
         for row, name in enumerate(reversed(names)):
-            difference = rows[name]["difference"]
+            difference = rows[name]["difference"]["balanced_accuracy"]
             axes.plot([difference["low"], difference["high"]], [row, row], color="#0072b2", linewidth=2)
             axes.plot(difference["value"], row, "o", color="#0072b2")
         axes.axvline(0, color="#55636e", linewidth=1, linestyle=":")
@@ -258,7 +265,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=Path(".data/store"))
     parser.add_argument("--work", type=Path, default=Path("runs/preprocessing_effect"))
     parser.add_argument("--images", type=int, default=8000)
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("experiments/preprocessing_effect.json"))
     parser.add_argument("--figure", type=Path, default=Path("experiments/preprocessing_effect.png"))
@@ -269,7 +276,7 @@ def main() -> None:
         for name, pipeline in pipelines().items():
             run_one(name, pipeline, seed, images, options)
     results = summary(list(pipelines()), images, options)
-    Console(width=140).print(show(results))
+    Console(width=170).print(show(results))
     content = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
         "split": splits.digest(options.split),

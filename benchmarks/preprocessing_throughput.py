@@ -32,7 +32,7 @@ from rich.table import Table
 from transxv2s.imaging.crop import Box, central, cut, field_of_view
 from transxv2s.imaging.decode import decode
 from transxv2s.imaging.hair import remove_hair
-from transxv2s.imaging.pipeline import Preprocessing, bounded, resize, to_tensor
+from transxv2s.imaging.pipeline import ARTICLE, bounded, resize, to_tensor
 
 Rgb: TypeAlias = NDArray[np.uint8]
 Pool: TypeAlias = Literal["processes", "threads"]
@@ -42,7 +42,7 @@ QUALITY = 90
 CHUNK = 16
 SECONDS = 6.0  # of rounds for each measurement of throughput
 ROUNDS = 5  # of the steps, after one that warms up
-PREPROCESSING = Preprocessing()
+PREPROCESSING = ARTICLE  # all steps
 
 
 def encoded(folder: Path, width: int, height: int, number: int) -> list[bytes]:

@@ -17,6 +17,7 @@ from transxv2s import NOTICE
 from transxv2s.cli import preprocess_folder
 from transxv2s.comparison import HAIR_COLOUR, Taken, compare
 from transxv2s.imaging.decode import decode
+from transxv2s.imaging.hair import HairRemoval
 from transxv2s.imaging.pipeline import Preprocessing
 
 from .conftest import Run, draw_lesion
@@ -87,14 +88,17 @@ def test_another_preprocessing_is_refused_and_changes_nothing(
     result = run("preprocess", clean, out, "--config", recipe)
     assert result.code == 2
     assert Preprocessing().digest() in result.err
-    assert Preprocessing(size=64, colour=None).digest() in result.err
+    assert Preprocessing(size=64, hair_removal=HairRemoval()).digest() in result.err
     assert squares(out) == before
 
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     path = tmp_path / "recipe.yaml"
-    content = {"data": {"isic2019": "d", "split": "s"}, "preprocessing": {"size": 64, "colour": None}}
+    content = {
+        "data": {"dataset": "isic2019", "root": "d", "split": "s"},
+        "preprocessing": {"size": 64, "hair_removal": {}},
+    }
     path.write_text(yaml.safe_dump(content))
     return path
 
@@ -104,7 +108,7 @@ def test_a_recipe_or_a_checkpoint_gives_the_preprocessing(
 ) -> None:
     document(run, clean, tmp_path / "by_recipe", "--config", recipe)
     square = np.asarray(Image.open(tmp_path / "by_recipe" / "a.png"))
-    expected = Preprocessing(size=64, colour=None).apply(decode(clean / "a.png"))
+    expected = Preprocessing(size=64, hair_removal=HairRemoval()).apply(decode(clean / "a.png"))
     np.testing.assert_array_equal(square, expected)
     found = document(run, clean, tmp_path / "by_checkpoint", "--checkpoint", checkpoint)
     config = json.loads((checkpoint / "config.json").read_text())
@@ -186,7 +190,7 @@ def test_a_strip_marks_hair_and_dims_what_is_cut_away(tmp_path: Path) -> None:
     y, x = np.mgrid[:192, :256]
     rgb[np.hypot(y - 96, x - 128) > 115] = 4
     cv2.line(rgb, (90, 40), (160, 150), (40, 25, 20), 3)
-    preprocessing = Preprocessing()
+    preprocessing = Preprocessing(hair_removal=HairRemoval())
     strip, taken = compare(rgb, preprocessing.apply(rgb), preprocessing)
     before, marked = strip[:, :256], strip[:, 262 : 2 * 256 + 6]
     np.testing.assert_array_equal(before, rgb)

@@ -1,21 +1,30 @@
 """From RGB of any size to the square, and the parameters that go into the checkpoint."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from transxv2s.imaging.colour import CLAHE, GWSD, METHODS, GrayWorld, MaxRGB, ShadesOfGray, Wiener
 from transxv2s.imaging.hair import HairRemoval
-from transxv2s.imaging.pipeline import LARGEST_SHORT_SIDE, Preprocessing, bounded, resize, to_tensor
+from transxv2s.imaging.pipeline import (
+    ARTICLE,
+    LARGEST_SHORT_SIDE,
+    Preprocessing,
+    bounded,
+    resize,
+    to_tensor,
+)
 
 Rgb = NDArray[np.uint8]
 
 PLAIN = Preprocessing(hair_removal=None, field_of_view=False, colour=None)
 OTHERS: dict[str, dict[str, Any]] = {
-    "no hair removal": {"hair_removal": None},
+    "hair removal": {"hair_removal": HairRemoval()},
     **{
         f"hair {field}": {"hair_removal": HairRemoval.model_validate({field: value})}
         for field, value in {
@@ -28,7 +37,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     },
     "no field of view": {"field_of_view": False},
     "crop fraction": {"crop_fraction": 0.9},
-    "no colour": {"colour": None},
+    "colour": {"colour": GWSD()},
     "own mean": {"colour": GWSD(target_mean=None)},
     "own deviation": {"colour": GWSD(target_std=None)},
     "mean": {"colour": GWSD(target_mean=140)},
@@ -65,7 +74,7 @@ def noise(height: int, width: int) -> Rgb:
     [(1, 1), (1, 500), (16, 3000), (3000, 16), (63, 65), (84, 84), (150, 200), (512, 511), (4000, 6000)],
 )
 def test_every_size_becomes_the_square(size: tuple[int, int]) -> None:
-    for preprocessing in (Preprocessing(), Preprocessing(crop_fraction=0.5, size=96)):
+    for preprocessing in (ARTICLE, Preprocessing(crop_fraction=0.5, size=96)):
         square = preprocessing.apply(noise(*size))
         assert square.shape == (preprocessing.size, preprocessing.size, 3)
         assert square.dtype == np.uint8
@@ -74,7 +83,7 @@ def test_every_size_becomes_the_square(size: tuple[int, int]) -> None:
 def test_the_given_image_is_not_changed() -> None:
     image = noise(150, 200)
     before = image.copy()
-    Preprocessing().apply(image)
+    ARTICLE.apply(image)
     np.testing.assert_array_equal(image, before)
 
 
@@ -194,3 +203,9 @@ def test_the_tensor_is_scaled_to_one_and_channels_come_first() -> None:
     assert str(tensor.dtype) == "torch.float32"
     np.testing.assert_allclose(tensor[:, 0, 1], [-1, 1, -0.6], atol=1e-6)
     np.testing.assert_allclose(tensor, (square.transpose(2, 0, 1) / 255 - 0.5) / 0.5, atol=1e-6)
+
+
+def test_the_articles_pipeline_is_that_of_its_recipe() -> None:
+    root = Path(__file__).resolve().parents[2]
+    content = yaml.safe_load((root / "configs" / "paper.yaml").read_text())
+    assert Preprocessing.model_validate(content["preprocessing"]) == ARTICLE

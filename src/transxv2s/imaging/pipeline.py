@@ -39,7 +39,8 @@ class Preprocessing(BaseModel):
     """Hair removal, crop, colour, resize: one rule in training and prediction alike.
 
     Crops are fractions of each side and the result is squashed to a square, so that sources that come
-    squashed and sources that come whole meet.
+    squashed and sources that come whole meet. The defaults are what benchmarks/preprocessing_effect.py
+    supports: hair and colour stay as they are.
 
     Attributes:
         hair_removal: None leaves hair where it is.
@@ -52,10 +53,10 @@ class Preprocessing(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    hair_removal: HairRemoval | None = HairRemoval()
+    hair_removal: HairRemoval | None = None
     field_of_view: bool = True
     crop_fraction: float = Field(default=1.0, gt=0, le=1)
-    colour: Colour = GWSD()
+    colour: Colour = None
     size: int = Field(default=128, ge=64)
     version: Literal[3] = 3
 
@@ -76,6 +77,9 @@ class Preprocessing(BaseModel):
         """First 12 hex digits of the sha256 of all parameters."""
         content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+ARTICLE = Preprocessing(hair_removal=HairRemoval(), colour=GWSD())  # the article's pipeline
 
 
 def to_tensor(square: Rgb) -> Tensor:
