@@ -189,8 +189,8 @@ def summary(names: list[str], images: Images, options: argparse.Namespace) -> di
         for name, p in stacked.items():
             scores = lesion_bootstrap(p, labels, lesions)
             difference = paired_difference(p, stacked[REFERENCE], labels, lesions)
-            found[part][name] = {
-                **{key: scores[key] for key in SCORES},
+            headline: dict[str, Any] = {key: scores[key] for key in SCORES}
+            found[part][name] = headline | {
                 "seeds": [_balanced(run, labels, lesions) for run in p],
                 "difference": {key: difference[key] for key in SCORES},
                 "minutes": sum(float(run["minutes"]) for run in kept[name]),

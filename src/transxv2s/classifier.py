@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from huggingface_hub import snapshot_download
 from numpy.typing import NDArray
+from torch import Tensor
 
 from transxv2s.checkpoint import (
     OWN_FILES,
@@ -21,10 +22,12 @@ from transxv2s.checkpoint import (
 )
 from transxv2s.datasets.provenance import SeenImages
 from transxv2s.errors import CheckpointError, InputError
+from transxv2s.explain import FUSED, SIX, GraphAttention, HeatMap, graph_attention, heat_maps
 from transxv2s.finding import Finding
 from transxv2s.imaging.decode import decode
 from transxv2s.imaging.pipeline import to_tensor
 from transxv2s.imaging.quality import quality_notes
+from transxv2s.nets import TransXV2SNet
 from transxv2s.taxonomy import Taxonomy
 from transxv2s.trust.calibration import prediction_set, softmax
 from transxv2s.trust.referral import decide
@@ -143,9 +146,8 @@ class Classifier:
         """Findings of prepared images, in one forward pass: as much memory as images are given."""
         if not images:
             return []
-        batch = torch.stack([to_tensor(image.seen) for image in images])
         with torch.inference_mode():
-            logits = self._model(batch.to(self._device, memory_format=torch.channels_last))
+            logits = self._model(_batch(images).to(self._device, memory_format=torch.channels_last))
         return [self._judge(image, row) for image, row in zip(images, logits.cpu().numpy(), strict=True)]
 
     @overload
@@ -171,6 +173,43 @@ class Classifier:
             for batch in batches
             for finding in self.findings([self._prepare_as(source, image_id) for source, image_id in batch])
         ]
+
+    def heat_maps(
+        self,
+        images: Sequence[Prepared],
+        codes: Sequence[str],
+        methods: Sequence[str] = SIX,
+        target: str = FUSED,
+    ) -> list[list[HeatMap]]:
+        """Where the network looked: for each prepared image a heat map of each method, for one class.
+
+        Args:
+            images: What to explain.
+            codes: The class to ask for, of each image.
+            methods: Keys of `explain.METHODS`.
+            target: As for `explain.heat_maps`.
+
+        Raises:
+            InputError: A method or target is not there, or the network is none that can be explained.
+            KeyError: A code is not of the taxonomy.
+        """
+        if not images:
+            return []
+        classes = torch.tensor([[self.taxonomy.index(code)] for code in codes])
+        return heat_maps(self._network(), _batch(images), methods, classes, [target])
+
+    def graph_attention(self, images: Sequence[Prepared]) -> list[list[GraphAttention]]:
+        """What the network attends to by itself: for each prepared image the attention of each DCGAN module.
+
+        Raises:
+            InputError: The network has no DCGAN.
+        """
+        return graph_attention(self._network(), _batch(images)) if images else []
+
+    def _network(self) -> TransXV2SNet:
+        if not isinstance(self._model, TransXV2SNet):
+            raise InputError(f"{self.config.variant} cannot be explained: take a variant of TransXV2S-Net")
+        return self._model
 
     def _prepare_as(self, source: Source, image_id: str) -> Prepared:
         """Prepare under a given id; an error still names a file by its own name.
@@ -200,6 +239,11 @@ class Classifier:
             model=self.config.variant,
             checkpoint=self.digest,
         )
+
+
+def _batch(images: Sequence[Prepared]) -> Tensor:
+    """The squares as the network takes them, (B, 3, S, S)."""
+    return torch.stack([to_tensor(image.seen) for image in images])
 
 
 def default_checkpoint() -> Path:

@@ -1,44 +1,49 @@
-"""Networks whose every bias, statistic and gate matters: fresh ones have zeros and ones there."""
+"""Every variant with the weights of the shipped network, whose parts they all are.
+
+Trained weights, because an untrained network of this depth turns rounding into different maps.
+"""
 
 from functools import cache
 
 import torch
-from torch import Tensor, nn
+import torch.nn.functional as F
+from torch import Tensor
 
+from transxv2s.checkpoint import read_checkpoint
+from transxv2s.classifier import SHIPPED_CHECKPOINT
+from transxv2s.imaging.decode import decode
+from transxv2s.imaging.pipeline import to_tensor
 from transxv2s.nets import TransXV2SNet, create
 
 FULL = "transxv2s_net"
 SMALL = "transxv2s_net_effswin"
+SAMPLE = SHIPPED_CHECKPOINT.parents[1] / "samples" / "ISIC_0000142.jpg"
 
 
-def _stir(module: nn.Module) -> None:
-    if isinstance(module, nn.BatchNorm2d):
-        nn.init.normal_(module.bias, std=0.2)
-        nn.init.uniform_(module.weight, 0.7, 1.3)
-        module.momentum = 1.0
-    for name, parameter in module.named_parameters(recurse=False):
-        if name in {"gate", "position_bias"} or (name == "bias" and isinstance(module, nn.LayerNorm)):
-            nn.init.normal_(parameter, std=0.5)
+@cache
+def _weights() -> dict[str, Tensor]:
+    return dict(read_checkpoint(SHIPPED_CHECKPOINT).model.state_dict())
 
 
-@torch.no_grad()
-def stirred(variant: str = FULL, seed: int = 0) -> TransXV2SNet:
-    """A network of its own for a test that changes it, in training mode as it is built.
-
-    One batch gives the normalisations their statistics: without them maps would grow a hundred layers long.
-    """
-    torch.manual_seed(seed)
-    network = create(variant).apply(_stir)
-    network(torch.randn(4, 3, 64, 64))
+def own(variant: str = FULL) -> TransXV2SNet:
+    """A network of its own for a test that changes it, in training mode as it is built."""
+    network = create(variant)
+    network.load_state_dict({name: _weights()[name].clone() for name in network.state_dict()})
     return network
 
 
 @cache
 def shared(variant: str = FULL) -> TransXV2SNet:
     """A network in evaluation mode that tests only read."""
-    return stirred(variant).eval()
+    return own(variant).eval()
+
+
+@cache
+def _lesion() -> Tensor:
+    return to_tensor(decode(SAMPLE)).unsqueeze(0)
 
 
 def images(batch: int = 1, height: int = 64, width: int = 64) -> Tensor:
-    """Random images (B, 3, H, W)."""
-    return torch.randn(batch, 3, height, width, generator=torch.Generator().manual_seed(1))
+    """A lesion (B, 3, H, W), turned by quarters from image to image."""
+    whole = torch.cat([F.interpolate(_lesion().rot90(i, (2, 3)), (height, width)) for i in range(4)])
+    return whole[:batch]

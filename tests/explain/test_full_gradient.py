@@ -18,7 +18,7 @@ from transxv2s.nets import VARIANTS, TransXV2SNet
 from transxv2s.nets.dcgan import DCGAN
 from transxv2s.nets.swin import WindowAttention, padded, to_windows
 
-RELATIVE = 1e-6  # float64; in an untrained network terms of either sign are far larger than their sum
+RELATIVE = 1e-9  # float64
 
 
 def total(terms: list[Term]) -> Tensor:

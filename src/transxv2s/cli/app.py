@@ -14,6 +14,7 @@ from transxv2s.cli.ablate import ablate
 from transxv2s.cli.audit import audit
 from transxv2s.cli.data import data
 from transxv2s.cli.evaluate import evaluate
+from transxv2s.cli.explain import explain
 from transxv2s.cli.info import info
 from transxv2s.cli.predict import predict
 from transxv2s.cli.preprocess import preprocess
@@ -29,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",  # joins the lines of a docstring's paragraph
     pretty_exceptions_enable=False,
 )
-for command in (info, predict, preprocess, evaluate, audit, train, ablate):
+for command in (info, predict, explain, preprocess, evaluate, audit, train, ablate):
     app.command()(command)
 app.add_typer(data, name="data")
 

@@ -1,6 +1,6 @@
 """Many images through one classifier, in batches; failures are set aside and Ctrl-C loses nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -10,17 +10,27 @@ from typing import TypeAlias
 from transxv2s.classifier import Classifier, Prepared, unique_ids
 from transxv2s.cli.inputs import readable
 from transxv2s.errors import ImageError
+from transxv2s.explain.meaning import DEFAULT_METHOD
+from transxv2s.explain.panels import heat_panel
+from transxv2s.finding import Finding
 from transxv2s.progress import progress
+from transxv2s.reports.page import percent
+from transxv2s.reports.panels import Shown, shown
 from transxv2s.reports.pictures import data_uri, thumbnail
 from transxv2s.reports.prediction import Card, Failure, Pictures
 
 Outcome: TypeAlias = Card | Failure
+Draw: TypeAlias = Callable[[list[Prepared], list[Finding]], list[Pictures]]
 
 STOPPED = "not examined, because the run was stopped; run it again for this image"
 
 
 def examine(
-    classifier: Classifier, files: Sequence[Path], batch_size: int, keep_pictures: bool
+    classifier: Classifier,
+    files: Sequence[Path],
+    batch_size: int,
+    keep_pictures: bool,
+    with_heat_maps: bool = False,
 ) -> list[Outcome]:
     """A card or a failure for each image, in order; after Ctrl-C, images not reached are failures.
 
@@ -31,23 +41,29 @@ def examine(
         files: The images.
         batch_size: Images that go through the network together, ≥ 1.
         keep_pictures: Whether the cards carry their pictures, some 50 kB an image.
+        with_heat_maps: Whether a heat map of the default method is one of them.
+
+    Raises:
+        InputError: Heat maps are wanted of a network that cannot be explained.
     """
     outcomes: list[Outcome] = []
+    draw = partial(_pictures, classifier, with_heat_maps)
     ids = unique_ids([readable(file) for file in files])
     sources = list(zip(files, ids, strict=True))
     with progress("Examining", len(files)) as advance, ThreadPoolExecutor() as pool:
         try:
             for start in range(0, len(sources), batch_size):
                 batch = sources[start : start + batch_size]
-                prepared = list(pool.map(partial(_prepare, classifier), batch))
-                outcomes += _cards(classifier, prepared, batch, keep_pictures)
+                prepared = list(pool.map(partial(prepare, classifier), batch))
+                outcomes += _cards(classifier, prepared, batch, draw if keep_pictures else None)
                 advance(len(batch))
         except KeyboardInterrupt:
             outcomes += [Failure(readable(file), STOPPED) for file, _ in sources[len(outcomes) :]]
     return outcomes
 
 
-def _prepare(classifier: Classifier, source: tuple[Path, str]) -> Prepared | Failure:
+def prepare(classifier: Classifier, source: tuple[Path, str]) -> Prepared | Failure:
+    """An image file under an id, its original as a thumbnail, or why it cannot be examined."""
     file, image_id = source
     try:
         prepared = classifier.prepare(file)
@@ -60,16 +76,38 @@ def _cards(
     classifier: Classifier,
     prepared: Sequence[Prepared | Failure],
     batch: Sequence[tuple[Path, str]],
-    keep_pictures: bool,
+    draw: Draw | None,
 ) -> list[Outcome]:
-    findings = iter(classifier.findings([image for image in prepared if isinstance(image, Prepared)]))
+    images = [image for image in prepared if isinstance(image, Prepared)]
+    findings = classifier.findings(images)
+    pictures = draw(images, findings) if draw else [None] * len(images)
+    examined = iter(zip(findings, pictures, strict=True))
     return [
-        image
-        if isinstance(image, Failure)
-        else Card(readable(file), next(findings), _pictures(image) if keep_pictures else None)
+        image if isinstance(image, Failure) else Card(readable(file), *next(examined))
         for image, (file, _) in zip(prepared, batch, strict=True)
     ]
 
 
-def _pictures(image: Prepared) -> Pictures:
-    return Pictures(data_uri(image.original), data_uri(image.seen))
+def _pictures(
+    classifier: Classifier, with_heat_maps: bool, images: list[Prepared], findings: list[Finding]
+) -> list[Pictures]:
+    maps = _heat_maps(classifier, images, findings) if with_heat_maps else [None] * len(images)
+    return [
+        Pictures(data_uri(image.original), data_uri(image.seen), heat_map)
+        for image, heat_map in zip(images, maps, strict=True)
+    ]
+
+
+def _heat_maps(classifier: Classifier, images: list[Prepared], findings: list[Finding]) -> list[Shown | None]:
+    """The default method's map of each image, for the class that is predicted."""
+    codes = [finding.predicted for finding in findings]
+    found = classifier.heat_maps(images, codes, [DEFAULT_METHOD])
+    return [
+        shown(heat_panel(image.seen, only, asked(classifier, finding, code)))
+        for image, (only,), finding, code in zip(images, found, findings, codes, strict=True)
+    ]
+
+
+def asked(classifier: Classifier, finding: Finding, code: str) -> str:
+    """A class and its probability in words."""
+    return f"{classifier.taxonomy[code].name}, {percent(finding.probabilities[code])}"

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from transxv2s.errors import ConfigError
+
 if TYPE_CHECKING:
     from transxv2s.classifier import Classifier
     from transxv2s.reports.prediction import Card, Failure
@@ -31,6 +33,9 @@ def predict(
             metavar="DIR", file_okay=False, help="Write report.html, findings.json and findings.csv there."
         ),
     ] = None,
+    heat_maps: Annotated[
+        bool, typer.Option("--heat-maps", help="Show in the report where the network looked; needs --out.")
+    ] = False,
     batch_size: Annotated[int, typer.Option(min=1, help="Images that the network sees at once.")] = 16,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
@@ -48,10 +53,12 @@ def predict(
     from transxv2s.files import make_folders, write_whole
     from transxv2s.reports.prediction import Card, Failure
 
+    if heat_maps and not out:
+        raise ConfigError("--heat-maps belong to the report: name its folder with --out")
     files = find_images(images)
     make_folders(*[folder for folder in (out, table and table.parent) if folder])
-    classifier = _load(checkpoint, device)
-    outcomes = examine(classifier, files, batch_size, keep_pictures=out is not None)
+    classifier = load(checkpoint, device)
+    outcomes = examine(classifier, files, batch_size, out is not None, heat_maps)
     cards = [outcome for outcome in outcomes if isinstance(outcome, Card)]
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
     if table:
@@ -67,7 +74,8 @@ def predict(
     raise typer.Exit(SOME_FAILED if failures else 0)
 
 
-def _load(checkpoint: Path | None, device: str) -> "Classifier":
+def load(checkpoint: Path | None, device: str) -> "Classifier":
+    """The classifier of a checkpoint directory, or of the one that ships."""
     from transxv2s.classifier import Classifier, default_checkpoint
 
     return Classifier.load(checkpoint or default_checkpoint(), device)

@@ -7,21 +7,25 @@ from datetime import datetime
 from pydantic import BaseModel, ValidationError
 
 from transxv2s.checkpoint import CheckpointConfig
+from transxv2s.explain.meaning import MEANING
 from transxv2s.finding import Finding
 from transxv2s.reports.page import fill
+from transxv2s.reports.panels import Shown
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """The two pictures of a card, as ``data:`` addresses of JPEG files.
+    """The pictures of a card, as ``data:`` addresses of JPEG files.
 
     Attributes:
         original: The image, its longer side at most 480 pixels.
         seen: The square that the network saw.
+        heat_map: Where the network looked; None where that was not asked.
     """
 
     original: str
     seen: str
+    heat_map: Shown | None = None
 
 
 @dataclass(frozen=True)
@@ -102,4 +106,5 @@ def render(
         digest=digest,
         performance=performance(config),
         moment=moment,
+        meaning=MEANING,
     )

@@ -1,0 +1,110 @@
+"""Deletion and insertion curves (Petsiuk, Das and Saenko 2018): does the answer hang on what a map marks?
+
+Deletion replaces pixels of the image by a baseline, the most relevant first; insertion puts pixels of the
+image onto the baseline in the same order. A good map makes the probability of the class fall at once in the
+first and rise at once in the second. What takes the place of a pixel matters, so there are two baselines.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision.transforms.v2 import functional as transforms
+
+from transxv2s.errors import InputError
+
+Map: TypeAlias = NDArray[np.float32]  # (H, W), the larger the more relevant
+Places: TypeAlias = NDArray[np.bool_]  # (H, W)
+Order: TypeAlias = NDArray[np.intp]  # (H·W,), positions from the most to the least relevant
+Values: TypeAlias = NDArray[np.float64]
+Logits: TypeAlias = Callable[[Tensor], Tensor]  # images (N, 3, H, W) to (N, number of classes)
+Score: TypeAlias = Callable[[Tensor], Values]  # images (N, 3, H, W) to the probability of one class, (N,)
+
+BLUR = 0.1  # standard deviation of the blur in shares of the side: no structure of a lesion survives it
+STEPS = 10
+AT_ONCE = 32  # images in the network
+
+
+def probability_of(logits: Logits, class_index: int) -> Score:
+    """The probability of one class by softmax, some images at a time."""
+
+    @torch.no_grad()
+    def score(images: Tensor) -> Values:
+        parts = [logits(part).float().softmax(1)[:, class_index] for part in torch.split(images, AT_ONCE)]
+        return torch.cat(parts).double().cpu().numpy()
+
+    return score
+
+
+def blurred(image: Tensor) -> Tensor:
+    """The image (3, H, W) through a Gaussian of BLUR times its shorter side."""
+    sigma = BLUR * min(image.shape[1:])
+    size = 2 * round(3 * sigma) + 1
+    found: Tensor = transforms.gaussian_blur(image, [size, size], [sigma, sigma])
+    return found
+
+
+def mean_colour(image: Tensor) -> Tensor:
+    """The image's own mean colour everywhere: (3, H, W)."""
+    return image.mean((1, 2), keepdim=True).expand_as(image)
+
+
+BASELINES = {"blurred": blurred, "mean_colour": mean_colour}
+
+
+def ranking(values: Map, seed: int) -> Order:
+    """Positions from the most to the least relevant.
+
+    Equals, such as all that a rectifier cut off, come in random order: in the order of the image its upper
+    half would count as more relevant.
+
+    Raises:
+        InputError: The map is not (H, W) or not finite.
+    """
+    if values.ndim != 2 or not np.isfinite(values).all():
+        raise InputError(f"a heat map must be finite and (height, width), not {values.shape}")
+    shuffled = np.random.default_rng(seed).permutation(values.size)
+    return np.asarray(shuffled[np.argsort(-values.ravel()[shuffled], kind="stable")])
+
+
+def leading(order: Order, share: float, shape: tuple[int, ...]) -> Places:
+    """Where the first pixels of an order are, a share of all: (H, W)."""
+    places = np.zeros(len(order), bool)
+    places[order[: round(share * len(order))]] = True
+    return places.reshape(shape)
+
+
+def shares(steps: int = STEPS) -> Values:
+    """Shares of the pixels at which a curve is known, 0 and 1 among them: (steps + 1,)."""
+    return np.linspace(0, 1, steps + 1)
+
+
+def curve(score: Score, start: Tensor, end: Tensor, order: Order, steps: int = STEPS) -> Values:
+    """The score at each of the `shares`, as pixels of one image give way to those of another.
+
+    Args:
+        score: What is asked for.
+        start: (3, H, W); the image for deletion, the baseline for insertion.
+        end: (3, H, W); the other of the two.
+        order: In which pixels change.
+        steps: Number of equal steps.
+    """
+    where = np.stack([leading(order, share, start.shape[1:]) for share in shares(steps)])
+    return score(torch.where(torch.from_numpy(where).to(start.device).unsqueeze(1), end, start))
+
+
+def area(values: Values) -> float:
+    """Area under a curve over shares from 0 to 1, by the trapezoidal rule."""
+    return float(np.trapezoid(values, shares(len(values) - 1)))
+
+
+def deletion_and_insertion(
+    score: Score, image: Tensor, baseline: Tensor, order: Order, steps: int = STEPS
+) -> tuple[float, float]:
+    """Both areas, between 0 and 1: the less the first and the more the second, the better the map."""
+    deletion = curve(score, image, baseline, order, steps)
+    insertion = curve(score, baseline, image, order, steps)
+    return area(deletion), area(insertion)
