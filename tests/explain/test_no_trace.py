@@ -90,7 +90,9 @@ def same(found: list[HeatMap], expected: list[HeatMap]) -> None:
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):
         assert (one.method, one.target, one.class_index) == (other.method, other.target, other.class_index)
-        np.testing.assert_allclose(one.values, other.values, atol=1e-4, err_msg=f"{one.method} {one.target}")
+        tolerance = 0.02 if one.method == "scorecam64" else 1e-4  # scored in bfloat16, which has 8 bits
+        what = f"{one.method} {one.target}"
+        np.testing.assert_allclose(one.values, other.values, atol=tolerance, err_msg=what)
 
 
 def test_a_network_in_training_is_explained_as_in_evaluation() -> None:
