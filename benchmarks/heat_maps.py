@@ -62,7 +62,7 @@ class Cost:
     Attributes:
         seconds: Fastest run.
         cpu_seconds: CPU time of that run, over all cores.
-        mebibytes: Highest memory of the process beyond what network and image take.
+        mebibytes: Highest memory of the process, network and libraries included.
         values: The map.
         error: Why it failed.
     """
@@ -109,7 +109,7 @@ def measure(way: Way, paths: tuple[Path, Path], methods: list[str], target: str,
     network, x = prepared(*paths)
     with torch.no_grad():
         network(x)
-    before, runs = resident(), list[tuple[float, float]]()
+    runs = list[tuple[float, float]]()
     try:
         while len(runs) <= REPEATS and (not runs or runs[-1][0] < SLOW):
             wall, cpu = time.perf_counter(), time.process_time()
@@ -118,7 +118,7 @@ def measure(way: Way, paths: tuple[Path, Path], methods: list[str], target: str,
     except Exception as error:  # the library's failure is a result
         return Cost(error=f"{type(error).__name__}: {error}".splitlines()[0][:80])
     seconds, cpu_seconds = min(runs)
-    return Cost(seconds, cpu_seconds, resident() - before, values)
+    return Cost(seconds, cpu_seconds, resident(), values)
 
 
 def apart(*arguments: Any) -> Cost:

@@ -243,6 +243,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
             difference = rows[name]["difference"]["balanced_accuracy"]
             axes.plot([difference["low"], difference["high"]], [row, row], color="#0072b2", linewidth=2)
             axes.plot(difference["value"], row, "o", color="#0072b2")
+        axes.locator_params(axis="x", nbins=5)
         axes.axvline(0, color="#55636e", linewidth=1, linestyle=":")
         axes.set_yticks(range(len(names)), list(reversed(names)) if place == 0 else [])
         axes.set_title(f"{part}: none has {rows[REFERENCE]['balanced_accuracy']['value']:.3f}", fontsize=10)
