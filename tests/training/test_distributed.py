@@ -113,8 +113,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(start, "create", small)
         patch.setattr(curves, "draw", lambda *_: None)
         patch.setattr(LesionTask, "training_step", noting_losses(folder / "losses.txt"))
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # as in the two processes
         one = write_recipe(folder, **common, hardware={"accelerator": "cpu", "accumulate": 2})
         run.train(load_recipe(one), folder / "one")
+        torch.set_num_threads(threads)
     return folder
 
 
