@@ -73,7 +73,7 @@ class Classifier:
     def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
         self._checkpoint = checkpoint
         self._taxonomy = checkpoint.config.to_taxonomy()
-        self._device = _usable(device)
+        self._device = usable_device(device)
         self._model = checkpoint.model.eval().to(self._device).to(memory_format=torch.channels_last)
 
     @classmethod
@@ -284,7 +284,12 @@ def _stem(source: Source) -> str:
     return Path(source).stem if isinstance(source, str | Path) else "image"
 
 
-def _usable(device: str) -> torch.device:
+def usable_device(device: str) -> torch.device:
+    """The device of this name; "auto" is the GPU if there is one.
+
+    Raises:
+        InputError: It is not there.
+    """
     name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     try:
         return torch.empty(0, device=name).device

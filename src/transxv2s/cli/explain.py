@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from transxv2s.cli.faithfulness import Trial, judge
 from transxv2s.cli.predict import SOME_FAILED, load
 from transxv2s.errors import ConfigError
 
@@ -23,8 +24,9 @@ PAGE, INDEX = "explanation.html", "explanations.json"
 def explain(
     *,
     images: Annotated[
-        list[str], typer.Argument(help="Image files, folders (searched at any depth) or quoted patterns.")
-    ],
+        list[str] | None,
+        typer.Argument(help="Image files, folders (searched at any depth) or quoted patterns."),
+    ] = None,
     checkpoint: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Checkpoint directory; without it the one that ships.")
     ] = None,
@@ -53,6 +55,20 @@ def explain(
     ] = Path("explanation"),
     as_json: Annotated[bool, typer.Option("--json", help=f"Print {INDEX} only.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    evaluate: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Instead of images: judge whether the methods are true to the network, on lesions of "
+            "HAM10000 (in DIR, with its masks) that the network has never seen; writes faithfulness.csv, "
+            ".json and .png.",
+        ),
+    ] = None,
+    number: Annotated[int, typer.Option(min=1, help="With --evaluate: on how many images.")] = 200,
+    bfloat16: Annotated[
+        bool,
+        typer.Option("--bfloat16", help="With --evaluate: score in bfloat16, faster where there is AMX."),
+    ] = False,
 ) -> None:
     """Show where the network looked: heat maps over each image, side by side. Not a diagnosis.
 
@@ -66,6 +82,12 @@ def explain(
     from transxv2s.reports.prediction import Failure
 
     wanted = _methods(methods)
+    if evaluate:
+        _refuse_images(images, code, attention)
+        judge(checkpoint, Trial(evaluate, wanted, target, number, device, bfloat16), out, as_json)
+        return
+    if not images:
+        raise ConfigError("name images, folders or patterns to explain, or --evaluate and a folder")
     files = find_images(images)
     make_folders(out)
     classifier = load(checkpoint, device)
@@ -79,6 +101,14 @@ def explain(
     else:
         _tell(outcomes, out)
     raise typer.Exit(SOME_FAILED if failures else 0)
+
+
+def _refuse_images(images: Sequence[str] | None, code: str, attention: bool) -> None:
+    if images or attention or code != PREDICTED:
+        raise ConfigError(
+            "--evaluate chooses images itself and asks for the predicted class: "
+            "leave out images, --class and --attention"
+        )
 
 
 def _methods(text: str) -> list[str]:
