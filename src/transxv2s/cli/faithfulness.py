@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import typer
 
@@ -50,7 +51,7 @@ def judge(checkpoint: Path | None, trial: Trial, out: Path, as_json: bool) -> No
     from transxv2s.classifier import default_checkpoint, usable_device
     from transxv2s.datasets import ham10000
     from transxv2s.evaluation.run import Chosen
-    from transxv2s.explain.faithfulness import run_evaluation, table
+    from transxv2s.explain.faithfulness import Summary, run_evaluation, table
     from transxv2s.files import make_folders
 
     make_folders(out)
@@ -70,7 +71,7 @@ def judge(checkpoint: Path | None, trial: Trial, out: Path, as_json: bool) -> No
         typer.echo(json.dumps(results, indent=2))
         return
     console = Console(highlight=False, markup=False)
-    console.print(table(results))
+    console.print(table(cast(Summary, results)))
     for method, verdict in results["verdicts"].items():
         for failure in verdict["failures"]:
             console.print(f"{method}: {failure}")
