@@ -36,7 +36,7 @@ class ChannelAttention(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Tokens (B, N, C) to unbounded scores (B, 1, C)."""
-        pooled = torch.cat([tokens.mean(1, keepdim=True), tokens.amax(1, keepdim=True)], dim=1)
+        pooled = torch.cat([tokens.mean(1, keepdim=True), tokens.max(1, keepdim=True).values], dim=1)
         scores: Tensor = self.mlp(pooled)
         return scores.sum(1, keepdim=True)
 
@@ -50,5 +50,5 @@ class SpatialAttention(nn.Module):
 
     def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
         """Tokens (B, H·W, C) on a grid (H, W) to unbounded scores (B, H·W, 1)."""
-        pooled = torch.cat([tokens.mean(2, keepdim=True), tokens.amax(2, keepdim=True)], dim=2)
+        pooled = torch.cat([tokens.mean(2, keepdim=True), tokens.max(2, keepdim=True).values], dim=2)
         return to_tokens(self.conv(to_map(pooled, grid)))

@@ -39,7 +39,7 @@ class ContextCollector(nn.Module):
     def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
         """Tokens (B, N, C) on a grid to weighted tokens of the same shape."""
         channel, spatial = self.mask(tokens, grid)
-        return tokens * channel.to(tokens.dtype) * spatial.to(tokens.dtype)
+        return tokens * torch.matmul(spatial, channel).to(tokens.dtype)  # one pass over the tokens
 
 
 class Sample(NamedTuple):
@@ -122,7 +122,7 @@ class ContextDistributor(nn.Module):
         """Tokens (B, N, C) on a grid to their weights, between 0 and 1."""
         channel = self.channel_attention(self.theta(tokens))
         spatial = self.spatial_attention(self.xi(tokens), grid)
-        mask: Tensor = (channel + spatial + self.gate).sigmoid()
+        mask: Tensor = (channel + self.gate + spatial).sigmoid()  # the small ones first
         return mask
 
     def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
@@ -150,7 +150,8 @@ class DCGAN(nn.Module):
 
     def normalised(self, x: Tensor) -> Tensor:
         """Map X (B, C, H, W) to tokens (B, H·W, C), each normalised over its channels."""
-        return F.layer_norm(to_tokens(x), x.shape[1:2]).to(x.dtype)  # autocast would leave it in float32
+        with torch.autocast(x.device.type, enabled=False):  # it would make a float32 copy of the map
+            return F.layer_norm(to_tokens(x), x.shape[1:2])
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map X (B, C, H, W) to the enhanced map and to what was added to X, both (B, C, H, W)."""
