@@ -24,10 +24,10 @@ def ablationcam(observation: Observation, name: str) -> Tensor:
 def channel_falls(observation: Observation, name: str, image: int) -> Tensor:
     """By how much the logits of one image fall without each channel: (K, C)."""
     steps, whole = observation.branch_of(name), observation.maps[name][image]
-    falls = []
+    logits = []
     for channels in torch.split(torch.arange(len(whole), device=whole.device), AT_ONCE):
-        rows = whole.repeat(len(channels) + 1, 1, 1, 1)  # the last stays whole: alone it is rounded otherwise
-        rows[torch.arange(len(channels)), channels] = 0
-        logits = observation.logits_from(steps, name, rows, image)[:, observation.classes[image]]
-        falls.append(logits[-1] - logits[:-1])
-    return torch.cat(falls).T
+        without = whole.repeat(len(channels), 1, 1, 1)
+        without[torch.arange(len(channels)), channels] = 0
+        logits.append(observation.logits_from(steps, name, without, image))
+    falls = observation.logits[image] - torch.cat(logits)
+    return falls[:, observation.classes[image]].T
