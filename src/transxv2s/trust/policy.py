@@ -1,0 +1,52 @@
+"""The referral policy as data: a versioned part of a checkpoint's config.json. `rules` says what it means."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Decision = Literal["answer", "expert_review"]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Goals(BaseModel):
+    """What a policy was tuned for.
+
+    Attributes:
+        sensitivity: Share of the malignant or precancerous lesions to be recognised as such, or referred.
+        rare_sensitivity: Share of the lesions of each rare class to be recognised, or referred.
+        budget: Share of all images that may be referred, where the two floors above leave it room.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sensitivity: Share = 0.95
+    rare_sensitivity: Share = 0.9
+    budget: Share = 0.3
+
+
+class ReferralPolicy(BaseModel):
+    """When an expert must look: the rules' numbers.
+
+    An image out of distribution or of bad quality, lesions whose views disagree and classes of which nothing
+    is known are always referred.
+
+    Attributes:
+        version: Of the rules.
+        min_confidence: Calibrated probability of the predicted class below which the system does not answer.
+        max_suspicion: Sum of the probabilities of malignant and precancerous classes from which it does not
+            answer that a lesion is benign.
+        rare: By code of a rare class, the probability from which the lesion may be of it.
+        mixed_sets: Whether a prediction set with a malignant class beside a benign one is a reason.
+        goals: What these numbers were tuned for.
+        tuned_on: On what, in words.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = 1
+    min_confidence: Share = 0.0
+    max_suspicion: Share = 1.0
+    rare: dict[str, Share] = {}
+    mixed_sets: bool = True
+    goals: Goals = Goals()
+    tuned_on: str = ""

@@ -1,0 +1,238 @@
+"""Chooses the numbers of a referral policy on labelled images that the network was not trained on.
+
+The floors come first: conformal risk control (Angelopoulos et al. 2022) picks the limits on suspicion and
+on each rare class such that a further lesion is missed with no more than the stated probability. Then the
+budget: what it leaves goes to mixed prediction sets, if there is room for all of them, and to the least
+confident answers. Where the floors alone need more than the budget, they get it, and `Tuned.notes` says so.
+"""
+
+import math
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple, TypedDict
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from transxv2s.taxonomy import Taxonomy
+from transxv2s.trust.policy import Goals, ReferralPolicy
+from transxv2s.trust.rules import Booleans, Evidence, needing_expert, referred, referred_by
+
+Floats = NDArray[np.float64]
+SENSITIVITIES = (0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.96, 0.97, 0.98, 0.99)
+
+
+class Point(TypedDict):
+    """What a policy does on labelled images; shares, None where there is no such image.
+
+    Attributes:
+        sensitivity: The goal it was tuned for.
+        max_suspicion: Of the policy.
+        referred: Of all images.
+        safe: Of the malignant or precancerous: recognised as such, or referred.
+        accuracy_of_answers: Right among those not referred.
+    """
+
+    sensitivity: float
+    max_suspicion: float
+    referred: float
+    safe: float | None
+    accuracy_of_answers: float | None
+
+
+class Tuned(NamedTuple):
+    """A policy, and what it rests on.
+
+    Attributes:
+        policy: The policy.
+        shares: Of all images, what each rule alone refers, and `all` of them.
+        curve: What the floors alone refer and reach, by sensitivity.
+        notes: What the goals could not have at once, in words.
+    """
+
+    policy: ReferralPolicy
+    shares: dict[str, float]
+    curve: list[Point]
+    notes: list[str]
+
+
+class Labelled(NamedTuple):
+    """Evidence with its truth.
+
+    Attributes:
+        evidence: Of N images.
+        labels: (N,).
+        lesions: Of each image its lesion: that, not the image, is what is missed or not.
+        taxonomy: The classes.
+    """
+
+    evidence: Evidence
+    labels: NDArray[np.intp]
+    lesions: Sequence[str]
+    taxonomy: Taxonomy
+
+
+def risk_limit(scores: ArrayLike, lesions: Sequence[str], caught: ArrayLike, risk: float) -> float:
+    """The highest limit t in [0, 1] at which a further lesion is missed with probability at most `risk`.
+
+    An image is missed if nothing else caught it and its score is below t; the loss L of a lesion is the share
+    of its images that are missed. Conformal risk control takes the highest t with (Σ L + 1) / (n + 1) ≤ risk
+    over the n lesions given; where there is none, 0, which misses nothing.
+
+    Args:
+        scores: In [0, 1], of images that ought to be caught, (N,).
+        lesions: Of each image.
+        caught: Whether something else catches it, (N,).
+        risk: In [0, 1].
+    """
+    values, free = np.asarray(scores, dtype=np.float64), ~np.asarray(caught, dtype=bool)
+    _, lesion, images = np.unique(np.asarray(lesions, dtype=object), return_inverse=True, return_counts=True)
+    allowed = risk * (len(images) + 1) - 1
+    order = np.argsort(values[free], kind="stable")
+    missed = np.cumsum((1 / images[lesion])[free][order])  # if t lay just above this score
+    if allowed < 0:
+        return 0.0
+    beyond = np.flatnonzero(missed > allowed + 1e-9)  # the sum of 1/3 three times is not quite 1
+    return min(float(values[free][order][beyond[0]]), 1.0) if beyond.size else 1.0
+
+
+def lesions_needed(risk: float) -> int:
+    """Of how many lesions risk control can promise anything: the least n with 1 / (n + 1) ≤ risk."""
+    return math.ceil(1 / risk - 1e-9) - 1 if risk > 0 else sys.maxsize
+
+
+def tune(labelled: Labelled, rare: Sequence[str], goals: Goals, tuned_on: str) -> Tuned:
+    """The policy for these goals.
+
+    Args:
+        labelled: Images that the network was not trained on, with calibrated probabilities.
+        rare: Codes of the classes that have a floor of their own.
+        goals: What to reach.
+        tuned_on: What the images are, in words.
+    """
+    start = ReferralPolicy(goals=goals, tuned_on=tuned_on)
+    floors = _floors(start.model_copy(update={"mixed_sets": False}), labelled, rare)
+    with_sets = floors.model_copy(update={"mixed_sets": True})
+    fits = _share(with_sets, labelled) <= goals.budget
+    policy = _spend(with_sets if fits else floors, labelled)
+    curve = [_point(_floors(_aiming(floors, goal), labelled, rare), labelled) for goal in SENSITIVITIES]
+    found = referred_by(policy, labelled.evidence, labelled.taxonomy)
+    shares = {name: float(mask.mean()) for name, mask in found.items()} | {"all": _share(policy, labelled)}
+    notes = [*_few_notes(labelled, rare, goals), *_budget_notes(floors, labelled, rare)]
+    notes += [] if fits else [_mixed_note(with_sets, labelled)]
+    return Tuned(policy, shares, curve, notes)
+
+
+def _floors(policy: ReferralPolicy, labelled: Labelled, rare: Sequence[str]) -> ReferralPolicy:
+    """Limits on suspicion and on each rare class in turn, given what is referred already.
+
+    Whether suspicion comes first or last is decided by what refers fewer images.
+    """
+    blank = policy.model_copy(update={"max_suspicion": 1.0, "rare": {}})
+    first = _with_rare(_with_suspicion(blank, labelled), labelled, rare)
+    last = _with_suspicion(_with_rare(blank, labelled, rare), labelled)
+    return min(first, last, key=lambda chosen: _share(chosen, labelled))
+
+
+def _with_suspicion(policy: ReferralPolicy, labelled: Labelled) -> ReferralPolicy:
+    return policy.model_copy(update={"max_suspicion": _suspicion_limit(policy, labelled)})
+
+
+def _with_rare(policy: ReferralPolicy, labelled: Labelled, rare: Sequence[str]) -> ReferralPolicy:
+    for code in rare:
+        limit = _rare_limit(policy, labelled, labelled.taxonomy.index(code))
+        policy = policy.model_copy(update={"rare": policy.rare | {code: limit}})
+    return policy
+
+
+def _suspicion_limit(policy: ReferralPolicy, labelled: Labelled) -> float:
+    evidence, taxonomy = labelled.evidence, labelled.taxonomy
+    needs = needing_expert(taxonomy)
+    ought = needs[labelled.labels]
+    caught = needs[evidence.predicted] | referred(policy, evidence, taxonomy)
+    lesions = [lesion for lesion, asked in zip(labelled.lesions, ought, strict=True) if asked]
+    risk = 1 - policy.goals.sensitivity
+    return risk_limit(evidence.suspicion(taxonomy)[ought], lesions, caught[ought], risk)
+
+
+def _rare_limit(policy: ReferralPolicy, labelled: Labelled, place: int) -> float:
+    """Too few lesions for a promise get the lowest score seen: a limit of 0 would refer every image."""
+    evidence, ought = labelled.evidence, labelled.labels == place
+    caught = (evidence.predicted == place) | referred(policy, evidence, labelled.taxonomy)
+    lesions = [lesion for lesion, asked in zip(labelled.lesions, ought, strict=True) if asked]
+    scores, risk = evidence.probabilities[ought, place], 1 - policy.goals.rare_sensitivity
+    if len(set(lesions)) < lesions_needed(risk):
+        return float(min(scores, default=1.0))
+    return risk_limit(scores, lesions, caught[ought], risk)
+
+
+def _spend(policy: ReferralPolicy, labelled: Labelled) -> ReferralPolicy:
+    """What is left of the budget goes to the least confident answers."""
+    answered = ~referred(policy, labelled.evidence, labelled.taxonomy)
+    room = int(policy.goals.budget * answered.size + 1e-9) - int((~answered).sum())
+    confidence = np.sort(labelled.evidence.confidence[answered])
+    limit = float(confidence[min(room, confidence.size - 1)]) if room > 0 and confidence.size else 0.0
+    return policy.model_copy(update={"min_confidence": min(limit, 1.0)})
+
+
+def _aiming(policy: ReferralPolicy, sensitivity: float) -> ReferralPolicy:
+    return policy.model_copy(update={"goals": policy.goals.model_copy(update={"sensitivity": sensitivity})})
+
+
+def _share(policy: ReferralPolicy, labelled: Labelled) -> float:
+    return float(referred(policy, labelled.evidence, labelled.taxonomy).mean())
+
+
+def _point(policy: ReferralPolicy, labelled: Labelled) -> Point:
+    evidence, needs = labelled.evidence, needing_expert(labelled.taxonomy)
+    sent, ought = referred(policy, evidence, labelled.taxonomy), needs[labelled.labels]
+    safe, right = (sent | needs[evidence.predicted])[ought], evidence.predicted == labelled.labels
+    return {
+        "sensitivity": policy.goals.sensitivity,
+        "max_suspicion": policy.max_suspicion,
+        "referred": float(sent.mean()),
+        "safe": _mean(safe),
+        "accuracy_of_answers": _mean(right[~sent]),
+    }
+
+
+def _mean(hits: Booleans) -> float | None:
+    return float(hits.mean()) if hits.size else None
+
+
+def _budget_notes(floors: ReferralPolicy, labelled: Labelled, rare: Sequence[str]) -> list[str]:
+    """Whether the floors need more than the budget, and what they would be within it."""
+    need, goals = _share(floors, labelled), floors.goals
+    if need <= goals.budget:
+        return []
+    without = _share(floors.model_copy(update={"rare": {}}), labelled)
+    words = (
+        f"the floors refer {need:.0%} of the images tuned on, more than the budget of {goals.budget:.0%}: "
+        f"{without:.0%} for the malignant, the rest for rare classes ({', '.join(rare)})"
+    )
+    curve = (_point(_floors(_aiming(floors, goal), labelled, ()), labelled) for goal in SENSITIVITIES)
+    within = [point for point in curve if point["referred"] <= goals.budget]
+    best = f"{max(p['sensitivity'] for p in within):.1%}" if within else f"less than {SENSITIVITIES[0]:.0%}"
+    return [words, f"within the budget, and without floors for rare classes, the sensitivity would be {best}"]
+
+
+def _few_notes(labelled: Labelled, rare: Sequence[str], goals: Goals) -> list[str]:
+    """Which rare classes have too few lesions for their floor to be a promise."""
+    needed = lesions_needed(1 - goals.rare_sensitivity)
+    found = {
+        code: len({lesion for lesion, y in zip(labelled.lesions, labelled.labels, strict=True) if y == place})
+        for code in rare
+        for place in [labelled.taxonomy.index(code)]
+    }
+    return [
+        f"{code} has {count} lesions to tune on: to promise {goals.rare_sensitivity:.0%} takes {needed}"
+        for code, count in found.items()
+        if count < needed
+    ]
+
+
+def _mixed_note(with_sets: ReferralPolicy, labelled: Labelled) -> str:
+    return (
+        f"sets that hold a malignant class beside a benign one are no reason by themselves: "
+        f"with them {_share(with_sets, labelled):.0%} of the images tuned on would be referred"
+    )

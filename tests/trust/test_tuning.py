@@ -1,0 +1,137 @@
+"""Tuned policies keep their promises on further lesions, spend the budget, say what they could not have."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from transxv2s.taxonomy import ISIC2019
+from transxv2s.trust.policy import Goals
+from transxv2s.trust.rules import Evidence, needing_expert, referred
+from transxv2s.trust.tuning import SENSITIVITIES, Labelled, lesions_needed, risk_limit, tune
+
+K = len(ISIC2019)
+
+
+def world(lesions: int, sharpness: float, seed: int, views: int = 2) -> Labelled:
+    """Lesions of unequal classes, some with several views, and probabilities that are right on average."""
+    generator = np.random.default_rng(seed)
+    prior = np.array([0.18, 0.45, 0.13, 0.05, 0.1, 0.03, 0.03, 0.03])
+    labels = generator.choice(K, lesions, p=prior / prior.sum())
+    shown = np.repeat(np.arange(lesions), generator.integers(1, views + 1, lesions))
+    logits = np.log(prior) + generator.normal(0, 1, (len(shown), K))
+    logits[np.arange(len(shown)), labels[shown]] += sharpness
+    values = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    none = np.zeros(len(shown), bool)
+    found = Evidence(values, values >= 0.1, none, [()] * len(shown), none)
+    return Labelled(found, labels[shown], [f"lesion {i}" for i in shown], ISIC2019)
+
+
+def missed(labelled: Labelled, safe: NDArray[np.bool_], ought: NDArray[np.bool_]) -> float:
+    """Mean over the lesions that ought to be safe of the share of their images that are not."""
+    lesions = np.array(labelled.lesions)[ought]
+    return float(np.mean([1 - safe[ought][lesions == lesion].mean() for lesion in np.unique(lesions)]))
+
+
+def brute_limit(
+    scores: Sequence[float], lesions: Sequence[str], caught: Sequence[bool], risk: float
+) -> float:
+    """The highest of all limits worth trying that keeps (Σ L + 1) / (n + 1) ≤ risk."""
+    ids, images = sorted(set(lesions)), list(zip(scores, lesions, caught, strict=True))
+    best = None
+    for limit in sorted({0.0, 1.0, *scores}):
+        losses = [
+            np.mean(
+                [not c and s < limit for s, one, c in zip(scores, lesions, caught, strict=True) if one == i]
+            )
+            for i in ids
+        ]
+        if (sum(losses) + 1) / (len(ids) + 1) <= risk + 1e-9 / (len(ids) + 1):
+            best = limit
+    return 0.0 if best is None else best
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([0.0, 0.1, 0.2, 0.5, 0.9]), st.sampled_from("abcdef"), st.booleans()),
+        min_size=1,
+        max_size=25,
+    ),
+    st.sampled_from([0.0, 0.1, 0.2, 0.34, 0.5, 0.9]),
+)
+def test_the_limit_is_the_highest_that_risk_control_allows(
+    images: list[tuple[float, str, bool]], risk: float
+) -> None:
+    scores, lesions, caught = (list(column) for column in zip(*images, strict=True))
+    assert risk_limit(scores, lesions, caught, risk) == brute_limit(scores, lesions, caught, risk)
+
+
+@pytest.mark.parametrize(("risk", "needed"), [(0.1, 9), (0.05, 19), (0.5, 1), (1.0, 0)])
+def test_how_many_lesions_a_promise_takes(risk: float, needed: int) -> None:
+    assert lesions_needed(risk) == needed
+    assert risk_limit([0.3] * needed, [str(i) for i in range(needed)], [False] * needed, risk) > 0
+    if needed > 1:
+        fewer = needed - 1
+        assert risk_limit([0.3] * fewer, [str(i) for i in range(fewer)], [False] * fewer, risk) == 0
+
+
+def test_floors_hold_on_further_lesions_on_average() -> None:
+    goals, malignant, rare = Goals(sensitivity=0.9, rare_sensitivity=0.8, budget=0), [], []
+    for seed in range(25):
+        policy = tune(world(300, 1.5, seed), ["DF"], goals, "").policy
+        further = world(1500, 1.5, 1000 + seed)
+        sent, predicted = referred(policy, further.evidence, ISIC2019), further.evidence.predicted
+        needs, place = needing_expert(ISIC2019), ISIC2019.index("DF")
+        malignant.append(missed(further, sent | needs[predicted], needs[further.labels]))
+        rare.append(missed(further, sent | (predicted == place), further.labels == place))
+    spread = [float(np.std(values) / 5) for values in (malignant, rare)]
+    assert np.mean(malignant) <= 0.1 + 2 * spread[0]
+    assert np.mean(rare) <= 0.2 + 2 * spread[1]
+    assert np.mean(malignant) > 0.05, "no more is referred than the goal asks for"
+
+
+def test_what_the_floors_leave_of_the_budget_is_spent_on_the_least_confident() -> None:
+    labelled = world(600, 4.0, 0)
+    tuned = tune(labelled, ["DF"], Goals(budget=0.5), "somewhere")
+    sent = referred(tuned.policy, labelled.evidence, ISIC2019)
+    assert 0.5 - 2 / sent.size <= sent.mean() <= 0.5
+    assert tuned.shares["all"] == sent.mean()
+    assert tuned.policy.mixed_sets
+    assert tuned.notes == []
+    assert tuned.policy.tuned_on == "somewhere"
+    confidence = labelled.evidence.confidence
+    assert confidence[~sent].min() >= tuned.policy.min_confidence > 0
+
+
+def test_floors_win_over_the_budget_and_say_so() -> None:
+    labelled = world(600, 1.0, 0)
+    tuned = tune(labelled, ["DF", "VASC"], Goals(budget=0.1), "")
+    assert tuned.shares["all"] > 0.1
+    assert tuned.policy.min_confidence == 0
+    assert not tuned.policy.mixed_sets
+    assert f"the floors refer {tuned.shares['all']:.0%}" in tuned.notes[0]
+    assert "sensitivity would be" in tuned.notes[1]
+    assert tuned.notes[2].startswith("sets that hold a malignant class beside a benign one are no reason")
+    assert tune(labelled, ["DF", "VASC"], Goals(budget=0.1), "") == tuned
+
+
+def test_a_rare_class_with_few_lesions_gets_the_lowest_score_and_a_note() -> None:
+    labelled = world(40, 2.0, 3)
+    count = len({lesion for lesion, y in zip(labelled.lesions, labelled.labels, strict=True) if y == 5})
+    tuned = tune(labelled, ["DF"], Goals(), "")
+    assert 0 <= count < 9
+    assert f"DF has {count} lesions to tune on: to promise 90% takes 9" in tuned.notes
+    assert tuned.policy.rare["DF"] == min(labelled.evidence.probabilities[labelled.labels == 5, 5], default=1)
+
+
+def test_the_curve_rises_from_few_referrals_to_many() -> None:
+    curve = tune(world(800, 1.5, 1), [], Goals(), "").curve
+    assert [point["sensitivity"] for point in curve] == list(SENSITIVITIES)
+    shares = [point["referred"] for point in curve]
+    assert shares == sorted(shares)
+    assert all(point["safe"] is not None and point["safe"] >= point["sensitivity"] for point in curve), (
+        "on the images tuned on the goal is met by a margin"
+    )
