@@ -44,10 +44,8 @@ def brute_limit(
     best = None
     for limit in sorted({0.0, 1.0, *scores}):
         losses = [
-            np.mean(
-                [not c and s < limit for s, one, c in zip(scores, lesions, caught, strict=True) if one == i]
-            )
-            for i in ids
+            np.mean([not done and score < limit for score, lesion, done in images if lesion == one])
+            for one in ids
         ]
         if (sum(losses) + 1) / (len(ids) + 1) <= risk + 1e-9 / (len(ids) + 1):
             best = limit
