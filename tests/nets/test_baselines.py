@@ -24,3 +24,16 @@ def test_our_own_variants_are_built_by_the_same_call() -> None:
     assert isinstance(model, nets.TransXV2SNet)
     with pytest.raises(InputError, match="or timm/NAME"):
         nets.check_variant("tf_efficientnet_lite0")
+
+
+@pytest.mark.parametrize(
+    "name", ["tf_efficientnet_lite0", "resnet50", "convnext_tiny", "legacy_xception", "tf_efficientnetv2_s"]
+)
+@torch.inference_mode()
+def test_logits_are_what_is_made_of_the_features(name: str) -> None:
+    model = nets.network(f"timm/{name}", 3).eval()
+    assert isinstance(model, nets.Baseline)
+    x = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    features = model.forward_features(x)
+    assert features.ndim == 2
+    torch.testing.assert_close(model.classify(features), model(x))

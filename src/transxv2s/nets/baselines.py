@@ -50,6 +50,16 @@ class Baseline(nn.Module):
         logits: Tensor = self.trunk(x)
         return logits
 
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Image (B, 3, H, W) to the features (B, F) that its last layer classifies."""
+        features: Tensor = self.trunk.forward_head(self.trunk.forward_features(x), pre_logits=True)
+        return features
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Features (B, F) to logits (B, num_classes)."""
+        logits: Tensor = self.trunk.get_classifier()(features)
+        return logits
+
 
 def network(variant: str, num_classes: int, **options: Any) -> nn.Module:
     """A variant of ours, or a baseline where the name begins with `timm/`; see `create` and `Baseline`.

@@ -83,7 +83,11 @@ class TransXV2SNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Image (B, 3, H, W), scaled by mean = std = 0.5, to logits (B, num_classes); errors as above."""
-        logits: Tensor = self.classifier(self.dropout(self.forward_features(x)))
+        return self.classify(self.forward_features(x))
+
+    def classify(self, features: Tensor) -> Tensor:
+        """F_Ensemble (B, 512) to logits (B, num_classes)."""
+        logits: Tensor = self.classifier(self.dropout(features))
         return logits
 
     def branches(self) -> dict[str, list[Step]]:
@@ -94,8 +98,7 @@ class TransXV2SNet(nn.Module):
     def forward_head(self, maps: Maps) -> Tensor:
         """The branches' last maps (B, C, h, w) by term, as `get_feature_maps` names them, to logits."""
         features = {term: maps[term].mean((2, 3)) for branch in self.fusion.branches for term in branch}
-        logits: Tensor = self.classifier(self.dropout(self.fusion(features)))
-        return logits
+        return self.classify(self.fusion(features))
 
     def get_feature_maps(self, x: Tensor) -> dict[str, Tensor]:
         """Image (B, 3, H, W) to the named intermediate maps (B, C, h, w) of this variant."""
