@@ -19,19 +19,17 @@ from transxv2s.checkpoint import CheckpointConfig, described, read_checkpoint, w
 from transxv2s.errors import CheckpointError
 from transxv2s.imaging.pipeline import Preprocessing
 from transxv2s.taxonomy import ISIC2019, TAXONOMIES, DiagnosticClass, Taxonomy
-from transxv2s.trust.calibration import Calibration
-from transxv2s.trust.referral import Referral
+from trusting import plain_trust
 
 VARIANT = "transxv2s_net_efficientnetv2_s"
-CALIBRATION = Calibration(temperature=1.3, coverage=0.9, set_threshold=0.2, fitted_on="fold 4, 100 images")
+TRUST = plain_trust(1.3, 0.2, "fold 4, 100 images", min_confidence=0.6)
 
 
 def build_config(variant: str = VARIANT) -> CheckpointConfig:
     return CheckpointConfig(
         variant=variant,
         preprocessing=Preprocessing(),
-        calibration=CALIBRATION,
-        referral=Referral(min_confidence=0.6),
+        trust=TRUST,
         training={"recipe": "paper", "seed": 0},
         metrics={"test": {"balanced_accuracy": 0.125, "f1_of_absent_class": None}},
     )
@@ -288,13 +286,13 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         "no checkpoint's config",
     ),
     "wrong format": (edited(format="other"), "format 'other'"),
-    "newer version": (edited(format_version=2, novelty=1), "newer format 2; update"),
-    "older version": (edited(format_version=0), "format_version"),
+    "newer version": (edited(format_version=3, surprise=1), "newer format 3; update"),
+    "older version": (edited(format_version=1, calibration=None), "older format 1; use"),
     "unknown field": (edited(colour="red"), "colour"),
     "unknown variant": (edited(variant="resnet50"), "'resnet50' of this checkpoint is unknown"),
     "wrong class list": (edited(classes=sorted(ISIC2019.codes)), "taxonomy and classes must be"),
     "wrong taxonomy": (edited(taxonomy="ham10000"), "taxonomy and classes must be"),
-    "impossible calibration": (edited(calibration={"temperature": -1}), "calibration"),
+    "impossible calibration": (edited(trust={"scaling": {"temperature": -1}}), "trust"),
     "no weights named": (edited(weights={}), "names no weight file"),
     "weights elsewhere": (edited(weights={"../model.safetensors": "0" * 64}), "weights"),
     "missing shard": (lambda d: shard(d).unlink(), "has no model-00001"),

@@ -21,11 +21,11 @@ from transxv2s.finding import Finding
 from transxv2s.imaging.pipeline import Preprocessing, to_tensor
 from transxv2s.imaging.quality import quality_notes
 from transxv2s.taxonomy import ISIC2019
-from transxv2s.trust.calibration import Calibration
-from transxv2s.trust.referral import Referral
+from trusting import plain_trust
 
 SMALL, FULL = "transxv2s_net_efficientnetv2_s", "transxv2s_net"
-CALIBRATION = Calibration(temperature=2.0, coverage=0.9, set_threshold=0.1, fitted_on="fold 4, 100 images")
+TEMPERATURE, LIMIT = 2.0, 0.1
+TRUST = plain_trust(TEMPERATURE, LIMIT, min_confidence=0.6)
 
 Picture = NDArray[np.uint8]
 
@@ -63,8 +63,7 @@ def random_checkpoint(variant: str, calibrated: bool = True) -> Checkpoint:
     config = CheckpointConfig(
         variant=variant,
         preprocessing=preprocessing,
-        calibration=CALIBRATION if calibrated else None,
-        referral=Referral(min_confidence=0.6) if calibrated else None,
+        trust=TRUST if calibrated else None,
     )
     return Checkpoint(config, model.eval(), "0123456789ab")
 
@@ -109,13 +108,14 @@ def test_a_finding_says_what_the_network_says(small: Classifier) -> None:
     network = random_checkpoint(SMALL).model
     with torch.inference_mode():
         logits = network(to_tensor(square)[None])[0].double()
-    expected = torch.softmax(logits / CALIBRATION.temperature, dim=0)
+    expected = torch.softmax(logits / TEMPERATURE, dim=0)
     codes = [ISIC2019.codes[k] for k in expected.argsort(descending=True)]
     assert tuple(finding.probabilities) == ISIC2019.codes
     np.testing.assert_allclose(vectors([finding])[0], expected, atol=1e-5)
     assert finding.predicted == codes[0]
     assert finding.predicted_name == ISIC2019[codes[0]].name
-    assert finding.prediction_set == codes[: max(1, int((expected >= CALIBRATION.set_threshold).sum()))]
+    assert finding.prediction_set == codes[: max(1, int((expected >= LIMIT).sum()))]
+    assert finding.may_be.startswith(finding.predicted_name)
     assert finding.quality == quality_notes(picture)
     assert (finding.id, finding.model, finding.checkpoint) == ("image", SMALL, small.digest)
     assert finding.notice == NOTICE
@@ -215,10 +215,10 @@ def test_an_uncalibrated_checkpoint_never_answers_alone() -> None:
     for finding in findings:
         assert finding.decision == "expert_review"
         assert "not calibrated" in finding.reasons[0]
-        assert not any("confidence" in reason for reason in finding.reasons)
+        assert not any("an answer needs" in reason for reason in finding.reasons)
         assert finding.prediction_set == [finding.predicted]
     sharper, softer = vectors(findings), vectors(calibrated.classify(pictures))
-    squared = softer**CALIBRATION.temperature  # softmax(z) is softmax(z / T) to the power T, normalised
+    squared = softer**TEMPERATURE  # softmax(z) is softmax(z / T) to the power T, normalised
     np.testing.assert_allclose(sharper, squared / squared.sum(axis=1, keepdims=True), atol=1e-6)
 
 
@@ -232,9 +232,9 @@ def test_what_is_wrong_with_an_image_is_noted_and_a_reason(small: Classifier) ->
 def test_referral_follows_the_checkpoints_parameters() -> None:
     checkpoint = random_checkpoint(SMALL)
     for limit, low in ((0.0, False), (1.0, True)):
-        config = checkpoint.config.model_copy(update={"referral": Referral(min_confidence=limit)})
+        config = checkpoint.config.model_copy(update={"trust": plain_trust(min_confidence=limit)})
         finding = Classifier(Checkpoint(config, checkpoint.model, "0" * 12), "cpu").classify(lesion(0))
-        assert any("confidence is below" in reason for reason in finding.reasons) is low
+        assert any("an answer needs 100 %" in reason for reason in finding.reasons) is low
 
 
 def test_a_model_left_in_training_mode_is_put_in_evaluation_mode(small: Classifier) -> None:

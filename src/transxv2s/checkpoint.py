@@ -25,16 +25,16 @@ from transxv2s import nets
 from transxv2s.errors import CheckpointError, InputError
 from transxv2s.imaging.pipeline import Preprocessing
 from transxv2s.taxonomy import ISIC2019, KNOWN, OWN, TAXONOMIES, DiagnosticClass, Taxonomy
-from transxv2s.trust.calibration import Calibration
-from transxv2s.trust.referral import Referral
+from transxv2s.trust.judgement import Judge, Trust
+from transxv2s.trust.novelty import NOVELTY_FILE, NoveltyScore, from_bytes, to_bytes
 
 FORMAT: Final = "transxv2s-checkpoint"
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 CONFIG_FILE = "config.json"
 INDEX_FILE = "model.safetensors.index.json"
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 SEEN_IMAGES_FILE = "seen_images.npz"
-OWN_FILES = (CONFIG_FILE, INDEX_FILE, "model*.safetensors", SEEN_IMAGES_FILE)
+OWN_FILES = (CONFIG_FILE, INDEX_FILE, "model*.safetensors", SEEN_IMAGES_FILE, NOVELTY_FILE)
 
 WeightFile = Annotated[str, Field(pattern=r"^model(-\d{5}-of-\d{5})?\.safetensors$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -58,30 +58,30 @@ class CheckpointConfig(BaseModel):
         classes: Its codes, in the order of the logits.
         own_classes: Those of them that no taxonomy of ours knows.
         preprocessing: The way from RGB to the square the network sees.
-        calibration: None before calibration.
-        referral: None before calibration.
+        trust: Calibration, prediction sets, novelty, referral policy; None before calibration.
         training: Protocol: recipe, seed, digests of data and split, machine, duration.
         metrics: Metrics with the split they were taken on.
         weights: Weight file → sha256; filled in by `write_checkpoint`.
         seen_images: The sha256 of seen_images.npz, which tells what the network was trained and validated
             on; None where that is not told. Filled in by `write_checkpoint`.
+        novelty: The sha256 of novelty.safetensors, if there is one. Filled in by `write_checkpoint`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["transxv2s-checkpoint"] = FORMAT
-    format_version: Literal[1] = FORMAT_VERSION
+    format_version: Literal[2] = FORMAT_VERSION
     variant: str
     taxonomy: str = ISIC2019.name
     classes: list[str] = Field(default_factory=lambda: list(ISIC2019.codes))
     own_classes: list[DiagnosticClass] = Field(default_factory=list)
     preprocessing: Preprocessing
-    calibration: Calibration | None = None
-    referral: Referral | None = None
+    trust: Trust | None = None
     training: dict[str, JsonValue] = Field(default_factory=dict)
     metrics: dict[str, JsonValue] = Field(default_factory=dict)
     weights: dict[WeightFile, Sha256] = Field(default_factory=dict)
     seen_images: Sha256 | None = None
+    novelty: Sha256 | None = None
 
     @model_validator(mode="after")
     def _classes_are_the_taxonomy(self) -> Self:
@@ -122,12 +122,20 @@ class Checkpoint:
         model: The network with its weights, float32, in evaluation mode, on the CPU.
         digest: First 12 hexadecimal digits of the sha256 of config.json, which holds the weights' own.
         directory: Where it was read from; None for one that was put together in memory.
+        novelty: The score that `config.trust.novelty` is the threshold of.
     """
 
     config: CheckpointConfig
     model: nn.Module
     digest: str
     directory: Path | None = None
+    novelty: NoveltyScore | None = None
+
+    def judge(self) -> Judge | None:
+        """What turns the network's output into findings; None before calibration."""
+        if self.config.trust is None:
+            return None
+        return Judge(self.config.trust, self.config.to_taxonomy(), self.novelty)
 
 
 def write_checkpoint(
@@ -138,6 +146,7 @@ def write_checkpoint(
     half: bool = False,
     max_shard_size: str = "48MB",
     seen_images: bytes | None = None,
+    novelty: NoveltyScore | None = None,
 ) -> str:
     """Write a checkpoint beside its place and move it there whole.
 
@@ -150,6 +159,7 @@ def write_checkpoint(
         half: Store floating parameters as float16; buffers (batch-norm statistics, indices) keep their type.
         max_shard_size: Largest weight file, such as "48MB".
         seen_images: Content of seen_images.npz, see `datasets.provenance`.
+        novelty: The score that `config.trust.novelty` is the threshold of.
 
     Returns:
         The digest of the checkpoint.
@@ -167,11 +177,45 @@ def write_checkpoint(
             folder = Path(workspace) / "new"
             _take_over_other_files(target, folder)
             facts: dict[str, Any] = {"weights": _write_weights(folder, state, max_shard_size)}
-            if seen_images is not None:
-                (folder / SEEN_IMAGES_FILE).write_bytes(seen_images)
-                facts["seen_images"] = hashlib.sha256(seen_images).hexdigest()
+            facts["seen_images"] = _write_own(folder, SEEN_IMAGES_FILE, seen_images)
+            facts["novelty"] = _write_own(
+                folder, NOVELTY_FILE, None if novelty is None else to_bytes(novelty)
+            )
             digest = _write_config(folder, config.model_copy(update=facts))
             _swap(Path(workspace) / "new", target, Path(workspace) / "old")
+    except OSError as error:
+        raise CheckpointError(f"{target} cannot be written ({error}); name another directory.") from error
+    return digest
+
+
+def with_trust(checkpoint: Checkpoint, trust: Trust, novelty: NoveltyScore | None, directory: Path) -> str:
+    """Write a checkpoint that was read again, with other trust; all other files are copied as they are.
+
+    Args:
+        checkpoint: From a directory, which may be the one that is written.
+        trust: Calibration, prediction sets, novelty, policy.
+        novelty: The score that `trust.novelty` is the threshold of.
+        directory: Where it goes.
+
+    Returns:
+        The digest of the new checkpoint.
+
+    Raises:
+        CheckpointError: The directory cannot be written.
+    """
+    if checkpoint.directory is None:
+        raise CheckpointError("The checkpoint is not of a directory; write it with write_checkpoint.")
+    target = directory.resolve()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as workspace:
+            folder = Path(workspace) / "new"
+            shutil.copytree(checkpoint.directory, folder, symlinks=True)
+            (folder / NOVELTY_FILE).unlink(missing_ok=True)
+            sha256 = _write_own(folder, NOVELTY_FILE, None if novelty is None else to_bytes(novelty))
+            config = checkpoint.config.model_copy(update={"trust": trust, "novelty": sha256})
+            digest = _write_config(folder, config)
+            _swap(folder, target, Path(workspace) / "old")
     except OSError as error:
         raise CheckpointError(f"{target} cannot be written ({error}); name another directory.") from error
     return digest
@@ -187,7 +231,7 @@ def read_checkpoint(directory: str | Path) -> Checkpoint:
     config, digest = read_config(folder)
     model = _build(config.variant, len(config.classes))
     _load_weights(model, folder, config.weights)
-    return Checkpoint(config, model.eval(), digest, folder)
+    return Checkpoint(config, model.eval(), digest, folder, _read_novelty(folder, config))
 
 
 def read_config(directory: str | Path) -> tuple[CheckpointConfig, str]:
@@ -207,10 +251,22 @@ def read_seen_images(directory: str | Path, config: CheckpointConfig) -> bytes |
     Raises:
         CheckpointError: It is missing or damaged.
     """
-    if config.seen_images is None:
+    return _read_own(Path(directory), SEEN_IMAGES_FILE, config.seen_images)
+
+
+def _read_novelty(folder: Path, config: CheckpointConfig) -> NoveltyScore | None:
+    content = _read_own(folder, NOVELTY_FILE, config.novelty)
+    if content is None or config.trust is None or config.trust.novelty is None:
         return None
-    content = _read_bytes(Path(directory), SEEN_IMAGES_FILE)
-    _check_digest(Path(directory) / SEEN_IMAGES_FILE, content, config.seen_images)
+    return from_bytes(config.trust.novelty.kind, content)
+
+
+def _read_own(folder: Path, name: str, sha256: str | None) -> bytes | None:
+    """A file that a checkpoint may have; None where its config knows of none."""
+    if sha256 is None:
+        return None
+    content = _read_bytes(folder, name)
+    _check_digest(folder / name, content, sha256)
     return content
 
 
@@ -239,6 +295,14 @@ def _write_weights(folder: Path, state: dict[str, Tensor], max_shard_size: str) 
         index = {"metadata": split.metadata, "weight_map": split.tensor_to_filename}
         (folder / INDEX_FILE).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
     return weights
+
+
+def _write_own(folder: Path, name: str, content: bytes | None) -> str | None:
+    """A file that a checkpoint may have; gives its sha256."""
+    if content is None:
+        return None
+    (folder / name).write_bytes(content)
+    return hashlib.sha256(content).hexdigest()
 
 
 def _write_config(folder: Path, config: CheckpointConfig) -> str:
@@ -299,6 +363,10 @@ def _parse_config(path: Path, raw: bytes) -> CheckpointConfig:
         raise CheckpointError(f"{path} has format {header.format!r}; only {FORMAT!r} is read.")
     if header.format_version > FORMAT_VERSION:
         raise CheckpointError(f"{path} has the newer format {header.format_version}; update transxv2s.")
+    if header.format_version < FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path} has the older format {header.format_version}; use the transxv2s of then, or train again."
+        )
     try:
         config = CheckpointConfig.model_validate_json(raw)
     except ValidationError as error:

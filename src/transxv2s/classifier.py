@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Self, TypeAlias, TypeVar, overload
+from typing import Any, Self, TypeAlias, TypeVar, overload
 
 import numpy as np
 import torch
@@ -29,8 +29,9 @@ from transxv2s.imaging.pipeline import to_tensor
 from transxv2s.imaging.quality import quality_notes
 from transxv2s.nets import TransXV2SNet
 from transxv2s.taxonomy import Taxonomy
-from transxv2s.trust.calibration import prediction_set, softmax
-from transxv2s.trust.referral import decide
+from transxv2s.trust.calibration import softmax
+from transxv2s.trust.judgement import advice
+from transxv2s.trust.rules import Evidence, one_of
 
 Source: TypeAlias = str | Path | bytes | NDArray[np.uint8]
 AnySource = TypeVar("AnySource", bound=Source)
@@ -51,12 +52,14 @@ class Prepared:
         original: As decoded, RGB uint8 (H, W, 3).
         seen: The square the network sees, RGB uint8 (S, S, 3).
         quality: What is wrong with the image, in plain words.
+        group: Of what group it is, where prediction sets are fitted by group; None if that is not known.
     """
 
     id: str
     original: NDArray[np.uint8]
     seen: NDArray[np.uint8]
     quality: list[str]
+    group: str | None = None
 
 
 class Classifier:
@@ -74,7 +77,8 @@ class Classifier:
         self._checkpoint = checkpoint
         self._taxonomy = checkpoint.config.to_taxonomy()
         self._device = usable_device(device)
-        self._model = checkpoint.model.eval().to(self._device).to(memory_format=torch.channels_last)
+        self._model: Any = checkpoint.model.eval().to(self._device).to(memory_format=torch.channels_last)
+        self._judge = checkpoint.judge()
 
     @classmethod
     def load(cls, directory: str | Path, device: str = "auto") -> Self:
@@ -146,9 +150,17 @@ class Classifier:
         """Findings of prepared images, in one forward pass: as much memory as images are given."""
         if not images:
             return []
+        evidence = self._evidence(images, *self.outputs(images))
+        reasons = self._judge.reasons(evidence) if self._judge else _uncalibrated(images)
+        return [self._finding(image, evidence, i, reasons[i]) for i, image in enumerate(images)]
+
+    def outputs(self, images: Sequence[Prepared]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Logits (B, K) of prepared images, and the features (B, F) that they are made of."""
         with torch.inference_mode():
-            logits = self._model(_batch(images).to(self._device, memory_format=torch.channels_last))
-        return [self._judge(image, row) for image, row in zip(images, logits.cpu().numpy(), strict=True)]
+            squares = _batch(images).to(self._device, memory_format=torch.channels_last)
+            features = self._model.forward_features(squares)
+            logits = self._model.classify(features)
+        return logits.float().cpu().numpy(), features.float().cpu().numpy()
 
     @overload
     def classify(self, sources: Source) -> Finding: ...
@@ -219,26 +231,41 @@ class Classifier:
         prepared = self.prepare(source, None if isinstance(source, str | Path) else image_id)
         return replace(prepared, id=image_id, original=prepared.seen)
 
-    def _judge(self, image: Prepared, logits: NDArray[np.float32]) -> Finding:
-        """Calibrate one row of logits and decide what to say; without calibration, always expert review."""
-        calibration, taxonomy = self.config.calibration, self.taxonomy
-        probabilities = softmax(logits, calibration.temperature if calibration else 1.0)
-        classes = prediction_set(probabilities, calibration.set_threshold if calibration else 1.0)
-        referral = self.config.referral if calibration else None
-        decision, reasons = decide(probabilities.tolist(), classes, image.quality, taxonomy, referral)
-        predicted = taxonomy.classes[classes[0]]
+    def _evidence(
+        self, images: Sequence[Prepared], logits: NDArray[np.float32], features: NDArray[np.float32]
+    ) -> Evidence:
+        """Without calibration the network's own probabilities, and sets of one class."""
+        quality = [image.quality for image in images]
+        if self._judge:
+            return self._judge.evidence(logits, features, quality, [image.group for image in images])
+        probabilities, none = softmax(logits), np.zeros(len(images), dtype=bool)
+        first = np.arange(probabilities.shape[1]) == probabilities.argmax(axis=1)[:, None]
+        return Evidence(probabilities, first, none, quality, none)
+
+    def _finding(self, image: Prepared, evidence: Evidence, i: int, reasons: list[str]) -> Finding:
+        """What is said of one image, which is image i of the evidence."""
+        taxonomy, probabilities = self.taxonomy, evidence.probabilities[i]
+        order = np.argsort(-probabilities, kind="stable")
+        possible = [taxonomy.classes[k] for k in order if evidence.members[i, k]]
+        predicted = taxonomy.classes[order[0]]
         return Finding(
             id=image.id,
             probabilities=dict(zip(taxonomy.codes, probabilities.tolist(), strict=True)),
             predicted=predicted.code,
             predicted_name=predicted.name,
-            prediction_set=[taxonomy.codes[k] for k in classes],
-            decision=decision if calibration else "expert_review",
-            reasons=reasons if calibration else [UNCALIBRATED, *reasons],
+            prediction_set=[c.code for c in possible],
+            may_be=one_of([c.name for c in possible]),
+            decision="expert_review" if reasons else "answer",
+            reasons=reasons,
+            advice="" if reasons else advice(predicted.code, taxonomy),
             quality=image.quality,
             model=self.config.variant,
             checkpoint=self.digest,
         )
+
+
+def _uncalibrated(images: Sequence[Prepared]) -> list[list[str]]:
+    return [[UNCALIBRATED, *image.quality] for image in images]
 
 
 def _batch(images: Sequence[Prepared]) -> Tensor:

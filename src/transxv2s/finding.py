@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from transxv2s import NOTICE
-from transxv2s.trust.referral import Decision
+from transxv2s.trust.policy import Decision
 
 
 class Finding(BaseModel):
@@ -18,8 +18,10 @@ class Finding(BaseModel):
         predicted: Code of the predicted class.
         predicted_name: Its name in words.
         prediction_set: Codes the lesion may be of, most probable first; never empty.
+        may_be: The same in words: "melanoma or melanocytic nevus".
         decision: "answer", or "expert_review" when the system does not answer alone.
         reasons: Why an expert must look, in plain words; empty exactly when the decision is "answer".
+        advice: What to do about an answer; empty where the lesion is said to be benign, or is referred.
         quality: What is wrong with the image, in plain words.
         model: Variant of the network.
         checkpoint: Digest of the checkpoint.
@@ -33,8 +35,10 @@ class Finding(BaseModel):
     predicted: str
     predicted_name: str
     prediction_set: list[str]
+    may_be: str
     decision: Decision
     reasons: list[str]
+    advice: str
     quality: list[str]
     model: str
     checkpoint: str

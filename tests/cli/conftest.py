@@ -14,7 +14,7 @@ from transxv2s.checkpoint import CheckpointConfig, write_checkpoint
 from transxv2s.cli import main
 from transxv2s.imaging.pipeline import Preprocessing
 from transxv2s.nets import create
-from transxv2s.trust import Calibration, Referral
+from trusting import plain_trust
 
 VARIANT = "transxv2s_net_efficientnetv2_s"  # the smallest
 
@@ -52,8 +52,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = CheckpointConfig(
         variant=VARIANT,
         preprocessing=Preprocessing(),
-        calibration=Calibration(temperature=1.0, coverage=0.9, set_threshold=0.1, fitted_on="a split"),
-        referral=Referral(min_confidence=0.5),
+        trust=plain_trust(min_confidence=0.5),
         training={"epochs": 3},
         metrics={"test": {"balanced_accuracy": score, "images": 4012, "split": "test part of lesions"}},
     )

@@ -35,8 +35,14 @@ class Tiny(nn.Module):
         self.linear = nn.Linear(3 * (1 + self.squared), len(ISIC2019))
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.classify(self.forward_features(x))
+
+    def forward_features(self, x: Tensor) -> Tensor:
         means = x.mean((2, 3))
-        logits: Tensor = self.linear(torch.cat([means, means**2], 1) if self.squared else means)
+        return torch.cat([means, means**2], 1) if self.squared else means
+
+    def classify(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.linear(features)
         return logits
 
 

@@ -26,7 +26,7 @@ def test_json_of_a_checkpoint(run: Run, checkpoint: Path) -> None:
     assert facts["checkpoint"]["digest"] == whole.digest
     assert facts["checkpoint"]["metrics"] == whole.config.metrics
     assert facts["checkpoint"]["training"] == {"epochs": 3}
-    assert facts["checkpoint"]["calibration"]["coverage"] == 0.9
+    assert facts["checkpoint"]["trust"]["sets"]["coverage"] == 0.9
 
 
 def test_text_of_a_checkpoint(run: Run, checkpoint: Path) -> None:

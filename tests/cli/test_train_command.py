@@ -134,7 +134,7 @@ def test_a_checkpoint_is_fine_tuned_on_own_classes_and_knows_them(
     assert (origin["classes_kept"], origin["classes_new"]) == (["MEL"], ["NAEVUS", "WART"])
     assert origin["training"] == {"epochs": 3}
     assert facts["checkpoint"]["training"]["class_sizes"] == {"MEL": 6, "NAEVUS": 6, "WART": 6}
-    assert "3 images" in facts["checkpoint"]["calibration"]["fitted_on"]
+    assert "3 images" in facts["checkpoint"]["trust"]["fitted_on"]
 
     images = tmp_path / "clinic"
     predicted = run("predict", images / "p0.png", "--checkpoint", tuned, "--json", "--out", tmp_path / "told")

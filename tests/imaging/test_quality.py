@@ -1,15 +1,22 @@
 """Notes on pictures that cannot be trusted, and none on real ones."""
 
+import string
+from collections import Counter
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
-from transxv2s.imaging.quality import quality_notes
+from transxv2s.imaging.quality import colour_cast, foreign_marks, hair_share, quality_notes
 
 from .conftest import Ham
 
 Rgb = NDArray[np.uint8]
+
+DIGITS = str.maketrans("", "", string.digits)
 
 
 def lesion(height: int = 150, width: int = 200) -> Rgb:
@@ -19,6 +26,22 @@ def lesion(height: int = 150, width: int = 200) -> Rgb:
     grain = np.random.default_rng(0).normal(0, 10, (height, width, 1))
     picture = np.where(disc[..., None], (110, 70, 50), (210, 160, 140)) + grain
     return picture.clip(0, 255).astype(np.uint8)
+
+
+def scaled(image: Rgb, *gains: float) -> Rgb:
+    return np.asarray((image * np.array(gains)).clip(0, 255), np.uint8)
+
+
+def hairy(image: Rgb, hairs: int) -> Rgb:
+    """Dark lines a hundredth of the short side wide, crossing the image at all angles."""
+    result, side = image.copy(), min(image.shape[:2])
+    middle = np.array(image.shape[1::-1]) / 2
+    for turn in np.arange(hairs) * np.pi * 0.381966:
+        along = np.array([np.cos(turn), np.sin(turn)])
+        start = middle + np.array([-along[1], along[0]]) * side * 0.3 * np.cos(7 * turn)
+        first, last = (tuple(np.rint(start + sign * side * along).astype(int).tolist()) for sign in (-1, 1))
+        cv2.line(result, first, last, (35, 28, 25), max(1, round(0.01 * side)), cv2.LINE_AA)
+    return result
 
 
 def blurred(image: Rgb) -> Rgb:
@@ -57,8 +80,98 @@ def test_one_colour_is_uniform_at_any_size(level: int) -> None:
 
 
 def test_real_images_get_no_note_until_they_are_blurred(ham: Ham) -> None:
-    """Every hundredth by darkness of the corners, so that vignettes are among them."""
+    """Every hundredth by darkness of the corners, so that vignettes are among them; 1 % may get each note."""
     images = [ham.image(name) for name in ham.by_probability_of("dark_corner")[::-100]]
-    assert [notes for image in images if (notes := quality_notes(image))] == []
+    kinds = Counter(note.translate(DIGITS) for image in images for note in quality_notes(image))
+    assert all(count <= 1 for count in kinds.values()), kinds
     noted = sum("the image is very blurred" in quality_notes(blurred(image)) for image in images)
     assert noted > 0.9 * len(images)
+
+
+def test_a_dim_picture_without_contrast_is_told() -> None:
+    dim = (60 + 0.25 * (lesion().astype(float) - 160)).clip(0, 255).astype(np.uint8)
+    assert quality_notes(dim) == ["the image is underexposed and has little contrast"]
+
+
+def test_noise_is_told_before_it_hides_the_lesion() -> None:
+    """σ = 30 grey levels in each channel; the same grain in all three is the skin's."""
+    noise = np.random.default_rng(1).normal(0, 30, (128, 128, 3))
+    grain = noise[..., :1] / 2
+    for added, noisy in ((noise, True), (grain, False)):
+        notes = quality_notes((lesion(128, 128) + added).clip(0, 255).astype(np.uint8))
+        assert ("the image is very noisy" in notes) == noisy
+
+
+@pytest.mark.parametrize(
+    ("gains", "cast"),
+    [((1, 1, 1), False), ((0.9, 1, 1), False), ((0.5, 1, 1), True), ((1, 1, 0.3), True), ((1, 0.5, 1), True)],
+)
+def test_a_strong_cast_is_told_and_a_weak_one_not(gains: tuple[float, ...], cast: bool) -> None:
+    notes = quality_notes(scaled(lesion(), *gains))
+    assert bool(notes) == cast
+    assert all("colour cast" in note or "green" in note for note in notes)
+
+
+def test_casts_are_further_off_the_stronger_they_are() -> None:
+    distances = [colour_cast(scaled(lesion(), 1, 1, gain)) for gain in (1, 0.7, 0.5, 0.3)]
+    assert distances == sorted(distances)
+
+
+def test_what_is_no_skin_is_told_with_the_reason() -> None:
+    squares = np.kron(np.indices((9, 9)).sum(0) % 2, np.ones((30, 30)))
+    foreign = {
+        "no colours": np.repeat(lesion()[..., :1], 3, axis=2),
+        "green": lesion()[..., [1, 0, 2]],
+        "sharp edges": np.where(squares[..., None] > 0, lesion(270, 270), 20).astype(np.uint8),
+        "one flat colour": np.where(lesion(600, 600)[..., :1] > 150, (220, 170, 150), (110, 70, 60)),
+    }
+    for words, picture in foreign.items():
+        (note,) = quality_notes(picture.astype(np.uint8))
+        assert note.startswith("this does not look like a dermoscopic image: ")
+        assert words in note
+    assert foreign_marks(lesion(128, 128)) == []
+
+
+@pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
+def test_a_lesion_cut_off_at_one_side_is_told(side: str) -> None:
+    picture = lesion(300, 400)
+    cut = {
+        "left": picture[:, 230:],
+        "right": picture[:, :170],
+        "top": picture[180:],
+        "bottom": picture[:120],
+    }[side]
+    assert quality_notes(cut) == ["the lesion lies at the edge of the image, which cuts it off"]
+
+
+def test_a_lesion_that_fills_the_frame_is_told() -> None:
+    """Skin is left in the corners only."""
+    assert quality_notes(scaled(lesion(300, 300), 1.4, 1.4, 1.4)[90:210, 90:210]) == [
+        "the lesion fills the image and goes beyond it"
+    ]
+
+
+def test_hair_over_the_lesion_is_told_where_there_is_much() -> None:
+    bare, few, many = (hairy(lesion(300, 400), hairs) for hairs in (0, 2, 12))
+    assert hair_share(bare) == 0
+    assert 0 < hair_share(few) < hair_share(many)
+    assert quality_notes(few) == []
+    (note,) = quality_notes(many)
+    assert note == f"hair covers {hair_share(many):.0%} of the middle of the image"
+
+
+def test_samples_get_no_note() -> None:
+    for path in (Path(__file__).parents[2] / "samples").glob("*.jpg"):
+        assert quality_notes(np.asarray(Image.open(path).convert("RGB"), np.uint8)) == [], path.name
+
+
+def test_real_lesions_cut_off_are_told_far_more_often_than_whole_ones(ham: Ham) -> None:
+    """The frame is moved until the lesion's middle lies on its left edge."""
+    noted = {"whole": 0, "cut": 0}
+    for name in ham.by_probability_of("dark_corner")[::-300]:
+        image, mask = ham.image(name), ham.lesion(name)
+        left = int(np.median(np.nonzero(mask)[1]))
+        noted["whole"] += any("the lesion " in note for note in quality_notes(image))
+        noted["cut"] += any("the lesion " in note for note in quality_notes(image[:, left:]))
+    assert noted["whole"] <= 1
+    assert noted["cut"] >= 8

@@ -20,7 +20,8 @@ from transxv2s.reports.page import percent
 from transxv2s.reports.pictures import data_uri, thumbnail
 from transxv2s.reports.prediction import Card, Failure, Pictures, render
 from transxv2s.taxonomy import ISIC2019
-from transxv2s.trust import Calibration
+from transxv2s.trust.judgement import advice
+from trusting import plain_trust
 
 MOMENT = datetime(2026, 3, 4, 15, 6, tzinfo=UTC)
 TEST: dict[str, JsonValue] = {
@@ -40,8 +41,10 @@ def card(name: str = "mole", probabilities: tuple[float, ...] = NEVUS, reasons: 
         predicted=codes[0],
         predicted_name=ISIC2019[codes[0]].name,
         prediction_set=codes[:2],
+        may_be=" or ".join(ISIC2019[code].name for code in codes[:2]),
         decision="expert_review" if reasons else "answer",
         reasons=list(reasons),
+        advice="" if reasons else advice(codes[0], ISIC2019),
         quality=[reason for reason in reasons if "blurred" in reason],
         model="transxv2s_net",
         checkpoint="0123456789ab",
@@ -53,11 +56,10 @@ def card(name: str = "mole", probabilities: tuple[float, ...] = NEVUS, reasons: 
 def report(
     *cards: Card, failures: tuple[Failure, ...] = (), metrics: dict[str, JsonValue] | None = None
 ) -> str:
-    calibration = Calibration(temperature=1, coverage=0.9, set_threshold=0.1, fitted_on="1,900 images")
     config = CheckpointConfig(
         variant="transxv2s_net",
         preprocessing=Preprocessing(),
-        calibration=calibration,
+        trust=plain_trust(fitted_on="1,900 images"),
         metrics={"test": TEST} if metrics is None else metrics,
     )
     return render(cards, failures, config, "0123456789ab", MOMENT)
@@ -113,7 +115,7 @@ def test_unknown_performance_is_said_to_be_unknown(metrics: dict[str, JsonValue]
 def test_answer_in_words() -> None:
     text = Page(report(card())).text
     assert "Answer: melanocytic nevus, 87 %" in text
-    assert "Possible: melanocytic nevus, melanoma." in text
+    assert "Possible: melanocytic nevus or melanoma." in text
     assert "Expert review needed" not in text
 
 

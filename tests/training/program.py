@@ -86,10 +86,16 @@ class SmallNetwork(nn.Module):
         self._batches = 0
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.classify(self.forward_features(x))
+
+    def forward_features(self, x: Tensor) -> Tensor:
         if self.training:
             _strike(self._batches)
             self._batches += 1
-        features = self.norm(self.convolution(x)).relu().mean((2, 3))
+        features: Tensor = self.norm(self.convolution(x)).relu().mean((2, 3))
+        return features
+
+    def classify(self, features: Tensor) -> Tensor:
         logits: Tensor = self.linear(self.dropout(features))
         return logits
 

@@ -15,9 +15,11 @@ from transxv2s.datasets.provenance import SeenImages
 from transxv2s.taxonomy import ISIC2019
 from transxv2s.training import publish as publishing
 from transxv2s.training.data import LesionData
-from transxv2s.training.publish import Protocol, calibrate, publish, trust_scores
-from transxv2s.trust import Calibration, Referral, conformal_threshold, fit_temperature
-from transxv2s.trust.calibration import softmax
+from transxv2s.training.publish import Protocol, publish, trust_scores
+from transxv2s.trust.calibration import fit_temperature
+from transxv2s.trust.judgement import Judge
+from transxv2s.trust.scaling import Temperature
+from trusting import plain_trust
 
 from .tiny import recipe
 
@@ -37,20 +39,12 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[CheckpointConfig]:
     return configs
 
 
-def test_the_threshold_is_that_of_calibrated_probabilities() -> None:
-    generator = np.random.default_rng(0)
-    logits, labels = generator.normal(0, 3, (200, 8)), generator.integers(0, 8, 200)
-    found = calibrate(logits, labels, "some split")
-    temperature = fit_temperature(logits, labels)
-    assert found.temperature == temperature
-    assert found.set_threshold == conformal_threshold(softmax(logits, temperature), labels, 0.9)
-    assert (found.coverage, found.fitted_on) == (0.9, "some split")
-
-
 def test_what_is_published(data: Path, tmp_path: Path, written: list[CheckpointConfig]) -> None:
     module = LesionData(recipe(data))
     generator = torch.Generator().manual_seed(0)
-    logits = {subset: torch.randn(8, 8, generator=generator) * 4 for subset in ("validation", "test")}
+    sizes = {"train": len(module.known), "validation": 8, "test": 8}
+    said = {subset: torch.randn(size, 8 + 5, generator=generator) * 4 for subset, size in sizes.items()}
+    logits = {subset: values[:, :8] for subset, values in said.items()}
     protocol = Protocol(
         recipe={},
         split_digest="abc",
@@ -61,11 +55,13 @@ def test_what_is_published(data: Path, tmp_path: Path, written: list[CheckpointC
         training_minutes=1.5,
         machine="x",
     )
-    assert publish(nn.Linear(1, 1), module, logits, protocol, tmp_path / "c") == tmp_path / "c"
+    assert publish(nn.Linear(1, 1), module, said, protocol, tmp_path / "c") == tmp_path / "c"
     (config,) = written
-    assert config.calibration is not None
+    assert config.trust is not None
     expected = fit_temperature(logits["validation"].double().numpy(), module.labels("validation"))
-    assert config.calibration.temperature == expected
+    assert config.trust.scaling == Temperature(temperature=expected), "of 8 lesions nothing richer is fitted"
+    assert config.trust.novelty is None, "8 images tell no threshold"
+    assert config.trust.fitted_on.endswith("8 images")
     assert config.training == protocol.model_dump(mode="json", by_alias=True)
     for subset in ("validation", "test"):
         scores: Any = config.metrics[subset]
@@ -82,14 +78,16 @@ def test_trust_scores_count_what_is_referred_and_what_is_answered() -> None:
     suspicious_nevus = [0.30, 0.70, 0, 0, 0, 0, 0, 0]
     clear_nevus = [0.01, 0.59, 0, 0, 0.40, 0, 0, 0]
     rows = np.array([seen_melanoma, missed_melanoma, suspicious_nevus, clear_nevus])
-    calibration = Calibration(temperature=1, coverage=0.9, set_threshold=0.35, fitted_on="")
-    referral = Referral(min_confidence=0.5, max_suspicion=0.2)
-    assert trust_scores(rows, np.array([0, 0, 1, 1]), ISIC2019, calibration, referral) == {
+    judge = Judge(plain_trust(limit=0.35, min_confidence=0.5, max_suspicion=0.2), ISIC2019)
+    evidence = judge.evidence(np.log(rows.clip(1e-12)), np.zeros((4, 1)), [()] * 4)
+    assert trust_scores(evidence, np.array([0, 0, 1, 1]), judge) == {
         "coverage": 3 / 4,
         "set_size": 5 / 4,
-        "referred_needing_expert": 1 / 2,
+        "referred": 1 / 4,
+        "referred_needing_expert": 0,
         "referred_benign": 1 / 2,
-        "accuracy_of_answers": 1 / 2,
+        "safe": 1 / 2,
+        "accuracy_of_answers": 2 / 3,
     }
 
 

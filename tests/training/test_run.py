@@ -67,9 +67,9 @@ def test_a_real_network_becomes_a_checkpoint_that_classifies(data: Path, tmp_pat
     config = classifier.config
     assert config.variant == wanted.network.variant
     assert config.preprocessing == wanted.preprocessing
-    assert config.calibration is not None
-    assert "8 images" in config.calibration.fitted_on
-    assert "digest" in config.calibration.fitted_on
+    assert config.trust is not None
+    assert "8 images" in config.trust.fitted_on
+    assert "digest" in config.trust.fitted_on
     assert set(config.metrics) == {"validation", "test"}
     assert config.training["images"] == {"train": 32, "validation": 8, "test": 8}
     assert config.training["epochs"] == 2

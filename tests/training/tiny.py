@@ -68,6 +68,13 @@ class TinyNetwork(nn.Module):
         self._counts = {"train": 0, "evaluate": 0}
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.classify(self.forward_features(x))
+
+    def classify(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.linear(features)
+        return logits
+
+    def forward_features(self, x: Tensor) -> Tensor:
         kind = "train" if self.training else "evaluate"
         if self._stop:
             self._stop(kind, self._counts[kind])
@@ -76,5 +83,4 @@ class TinyNetwork(nn.Module):
             images = ((x[:, 0, 0, 0] + 1) / 2 * 255 / 5).round().int().tolist()
             with self._log.open("a") as stream:
                 stream.write(" ".join(map(str, images)) + "\n")
-        logits: Tensor = self.linear(x.mean((2, 3)))
-        return logits
+        return x.mean((2, 3))

@@ -82,7 +82,8 @@ def test_novelty_quality_and_views() -> None:
     found = evidence({"NV": 0.9}, novel=True, notes=("it is blurred", "it is dark"), disagree=True)
     assert said(LAX, found) == [
         "is unlike the images that the network learnt from",
-        "it is blurred; it is dark",
+        "it is blurred",
+        "it is dark",
         "views of this lesion are predicted differently",
     ]
 

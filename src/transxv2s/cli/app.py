@@ -12,6 +12,7 @@ import typer
 from transxv2s import NOTICE, __version__
 from transxv2s.cli.ablate import ablate
 from transxv2s.cli.audit import audit
+from transxv2s.cli.calibrate import calibrate
 from transxv2s.cli.data import data
 from transxv2s.cli.evaluate import evaluate
 from transxv2s.cli.explain import explain
@@ -30,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",  # joins the lines of a docstring's paragraph
     pretty_exceptions_enable=False,
 )
-for command in (info, predict, explain, preprocess, evaluate, audit, train, ablate):
+for command in (info, predict, explain, preprocess, evaluate, calibrate, audit, train, ablate):
     app.command()(command)
 app.add_typer(data, name="data")
 

@@ -62,7 +62,7 @@ def _of_checkpoint(directory: Path) -> dict[str, Any]:
 
     checkpoint = read_checkpoint(directory)
     config = checkpoint.config
-    parts = config.model_dump(mode="json", include={"calibration", "referral", "training", "metrics"})
+    parts = config.model_dump(mode="json", include={"trust", "training", "metrics"})
     model = cast("TransXV2SNet", checkpoint.model)
     facts = _of_model(config.variant, model, config.to_taxonomy(), config.preprocessing)
     return {"weights": str(directory), **facts, "checkpoint": {"digest": checkpoint.digest, **parts}}

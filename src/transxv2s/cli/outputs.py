@@ -20,7 +20,7 @@ from transxv2s.cli.batch import Outcome
 from transxv2s.reports.page import percent
 from transxv2s.reports.prediction import Card, Failure
 
-PLAIN_COLUMNS = ("file", "id", "predicted", "predicted_name", "decision", "model", "checkpoint")
+PLAIN_COLUMNS = ("file", "id", "predicted", "predicted_name", "decision", "advice", "model", "checkpoint")
 LIST_COLUMNS = ("prediction_set", "reasons", "quality")
 REASON_LENGTH = 60  # characters of the reasons in the terminal
 
@@ -66,7 +66,7 @@ def _cells(outcome: Outcome) -> tuple[str, str, str, str, str]:
     if isinstance(outcome, Failure):
         return outcome.file, "", "", "not examined", outcome.reason
     finding = outcome.finding
-    why = textwrap.shorten("; ".join(finding.reasons), REASON_LENGTH, placeholder=" …")
+    why = textwrap.shorten("; ".join(finding.reasons) or finding.advice, REASON_LENGTH, placeholder=" …")
     probability = percent(finding.probabilities[finding.predicted])
     return finding.id, finding.predicted_name, probability, finding.decision.replace("_", " "), why
 

@@ -6,7 +6,7 @@ from typing import Any
 import lightning
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from transxv2s.datasets import splits, store
 from transxv2s.datasets.article import is_copy
@@ -18,6 +18,7 @@ from transxv2s.training.recipe import Recipe
 from transxv2s.training.sampling import EpochSampler, image_weights
 from transxv2s.training.selection import parts, select
 from transxv2s.training.stopping import leave_signals
+from transxv2s.trust.fitting import evenly_by_class
 
 EVALUATION_BATCH = 64
 
@@ -143,8 +144,18 @@ class LesionData(lightning.LightningDataModule):
         """This device's share, in order."""
         return self._in_order("test")
 
-    def _in_order(self, subset: str) -> DataLoader[Any]:
-        dataset = self.dataset(subset)
+    def known_dataloader(self) -> DataLoader[Any]:
+        """This device's share of some training images as they are, from which novelty is learnt."""
+        return self._in_order("train", self.known)
+
+    @property
+    def known(self) -> list[int]:
+        """Places in the training subset of the images from which novelty is learnt."""
+        return evenly_by_class(self.labels("train"))
+
+    def _in_order(self, subset: str, places: Sequence[int] | None = None) -> DataLoader[Any]:
+        images = PreparedImages(self._images(self.records[subset]), self.labels(subset))
+        dataset: Any = images if places is None else Subset(images, places)
         return self._loader(dataset, Share(len(dataset), EVALUATION_BATCH, *self._place))
 
     def state_dict(self) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def options(hardware: Hardware) -> dict[str, Any]:
 def predictions(
     trainer: lightning.Trainer, task: lightning.LightningModule, loader: DataLoader[Any], checkpoint: str
 ) -> Tensor:
-    """Logits (N, K) of all images, on every device; each works on its share, in the order of devices."""
+    """What `predict_step` gives of all images, on every device; each works on its share, in their order."""
     batches: Any = trainer.predict(task, loader, ckpt_path=checkpoint)
     own = torch.cat(batches).cpu()
     if trainer.world_size == 1:

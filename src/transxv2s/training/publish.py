@@ -15,22 +15,12 @@ from transxv2s.datasets.copies import fingerprints_of
 from transxv2s.datasets.provenance import SeenImages
 from transxv2s.scoring import report
 from transxv2s.scoring.arrays import share
-from transxv2s.taxonomy import Taxonomy
 from transxv2s.training.data import LesionData
 from transxv2s.training.scored import PREDICTIONS, ScoredImages
 from transxv2s.training.start import Origin
-from transxv2s.trust.calibration import (
-    Calibration,
-    conformal_threshold,
-    fit_temperature,
-    prediction_set,
-    softmax,
-)
-from transxv2s.trust.referral import Referral, decide, suspicion_limit
-
-COVERAGE = 0.9  # of the prediction sets
-MIN_CONFIDENCE = 0.5  # an answer must be more likely than all other classes together
-SENSITIVITY = 0.95  # share of the lesions needing an expert that the limit on suspicion refers on validation
+from transxv2s.trust.fitting import Outputs, fit, learn_novelty
+from transxv2s.trust.judgement import Judge
+from transxv2s.trust.rules import Evidence, needing_expert
 
 
 class Protocol(BaseModel):
@@ -61,81 +51,68 @@ class Protocol(BaseModel):
     origin: Origin | None = Field(default=None, serialization_alias="from")
 
 
-def calibrate(logits: NDArray[np.float64], labels: NDArray[np.int64], fitted_on: str) -> Calibration:
-    """Temperature and conformal threshold from logits (N, K) and labels (N,) not used for training."""
-    temperature = fit_temperature(logits, labels)
-    threshold = conformal_threshold(softmax(logits, temperature), labels, COVERAGE)
-    return Calibration(
-        temperature=temperature, coverage=COVERAGE, set_threshold=threshold, fitted_on=fitted_on
-    )
-
-
-def trust_scores(
-    probabilities: NDArray[np.float64],
-    labels: NDArray[np.int64],
-    taxonomy: Taxonomy,
-    calibration: Calibration,
-    referral: Referral,
-) -> dict[str, float | None]:
+def trust_scores(evidence: Evidence, labels: NDArray[np.intp], judge: Judge) -> dict[str, float | None]:
     """How prediction sets and referral do, as shares; None where there is no such image.
 
-    `coverage` of the sets and their mean `set_size`; the share `referred` of the lesions that need an expert
-    and of the others; `accuracy_of_answers` given without an expert. Notes on image quality are left out.
+    `coverage` of the sets and their mean `set_size`; the share `referred` of all, of the lesions that need an
+    expert and of the others; `safe`, the share of the former that are recognised as such or referred;
+    `accuracy_of_answers` given without an expert. Image quality was not looked at.
     """
-    sets = [prediction_set(row, calibration.set_threshold) for row in probabilities]
-    rows = zip(probabilities.tolist(), sets, strict=True)
-    referred = np.array([decide(row, s, (), taxonomy, referral)[0] == "expert_review" for row, s in rows])
-    needs_expert = np.array([c.needs_expert for c in taxonomy.classes])[labels]
-    right = np.array([s[0] == label for s, label in zip(sets, labels, strict=True)])
+    sent = np.array([bool(found) for found in judge.reasons(evidence)])
+    needs = needing_expert(judge.taxonomy)
+    ought, right = needs[labels], evidence.predicted == labels
     return {
-        "coverage": share(np.array([label in s for s, label in zip(sets, labels, strict=True)])),
-        "set_size": float(np.mean([len(s) for s in sets])),
-        "referred_needing_expert": share(referred[needs_expert]),
-        "referred_benign": share(referred[~needs_expert]),
-        "accuracy_of_answers": share(right[~referred]),
+        "coverage": share(evidence.members[np.arange(len(labels)), labels]),
+        "set_size": float(evidence.members.sum(axis=1).mean()),
+        "referred": share(sent),
+        "referred_needing_expert": share(sent[ought]),
+        "referred_benign": share(sent[~ought]),
+        "safe": share((sent | needs[evidence.predicted])[ought]),
+        "accuracy_of_answers": share(right[~sent]),
     }
 
 
 def publish(
-    network: nn.Module, data: LesionData, logits: dict[str, Tensor], protocol: Protocol, directory: Path
+    network: nn.Module, data: LesionData, outputs: dict[str, Tensor], protocol: Protocol, directory: Path
 ) -> Path:
     """Writes the checkpoint directory of a trained network, in half precision.
 
     Args:
         network: With the weights to publish.
-        data: The images that the logits belong to.
-        logits: (N, K) of the subsets "validation" and "test".
+        data: The images that the outputs belong to.
+        outputs: Logits and features (N, K + F) of the subsets "validation" and "test", and of `data.known`.
         protocol: How it was trained.
         directory: Where to write.
     """
     split = f"{data.recipe.data.split.stem} (digest {data.split.digest})"
     leaky = LEAKY if protocol.leaky else ""
-    validation = _labelled(data, logits, "validation")
-    calibration = calibrate(*validation, f"validation part of {split}, {len(validation[1])} images")
-    calibrated = softmax(validation[0], calibration.temperature)
-    limit = suspicion_limit(calibrated, validation[1], data.taxonomy, SENSITIVITY)
-    referral = Referral(min_confidence=MIN_CONFIDENCE, max_suspicion=limit)
+    said = {subset: _outputs(data, outputs[subset], subset) for subset in outputs}
+    fitted_on = f"validation part of {split}, {len(said['validation'].labels)} images"
+    score = learn_novelty(said["train"])
+    fitted = fit(said["validation"], score, data.taxonomy, protocol.class_sizes, fitted_on)
+    judge = Judge(fitted.trust, data.taxonomy, fitted.score)
     metrics: dict[str, Any] = {}
     for subset in ("validation", "test"):
-        scored = _scored(data, logits, subset, calibration.temperature)
+        one = said[subset]
+        evidence = judge.evidence(one.logits, one.features, [()] * len(one.labels))
+        scored = _scored(data, subset, one, evidence.probabilities)
         scored.write(directory.with_name(PREDICTIONS.format(subset)))
         metrics[subset] = {
             **report(scored.probabilities, scored.labels, scored.lesions, data.taxonomy),
-            "trust": trust_scores(scored.probabilities, scored.labels, data.taxonomy, calibration, referral),
+            "trust": trust_scores(evidence, one.labels, judge),
             "split": f"{leaky}{subset} part of {split}",
         }
     config = CheckpointConfig(
         **described(data.taxonomy),
         variant=data.recipe.network.variant,
         preprocessing=data.recipe.preprocessing,
-        calibration=calibration,
-        referral=referral,
+        trust=fitted.trust,
         training=protocol.model_dump(mode="json", by_alias=True),
         metrics=metrics,
     )
     seen = seen_images(data)
     content = None if seen is None else seen.to_bytes()
-    write_checkpoint(directory, network, config, half=True, seen_images=content)
+    write_checkpoint(directory, network, config, half=True, seen_images=content, novelty=fitted.score)
     return directory
 
 
@@ -153,18 +130,25 @@ def seen_images(data: LesionData) -> SeenImages | None:
     return data.parent.seen and own.joined(data.parent.seen)
 
 
-def _scored(data: LesionData, logits: dict[str, Tensor], subset: str, temperature: float) -> ScoredImages:
-    scores, labels = _labelled(data, logits, subset)
+def _scored(
+    data: LesionData, subset: str, outputs: Outputs, probabilities: NDArray[np.float64]
+) -> ScoredImages:
     return ScoredImages(
         images=tuple(record.id for record in data.records[subset]),
-        lesions=tuple(data.split.lesion[record.id] for record in data.records[subset]),
-        labels=labels,
-        probabilities=softmax(scores, temperature),
+        lesions=tuple(outputs.lesions),
+        labels=outputs.labels,
+        probabilities=probabilities,
         codes=data.taxonomy.codes,
     )
 
 
-def _labelled(
-    data: LesionData, logits: dict[str, Tensor], subset: str
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    return logits[subset].double().numpy(), np.array(data.labels(subset))
+def _outputs(data: LesionData, values: Tensor, subset: str) -> Outputs:
+    """What the network says (N, K + F) of a subset; of the training images only some were asked."""
+    places = data.known if subset == "train" else range(len(data.records[subset]))
+    records, classes = [data.records[subset][i] for i in places], len(data.taxonomy)
+    return Outputs(
+        values[:, :classes].double().numpy(),
+        values[:, classes:].double().numpy(),
+        np.array([record.label for record in records], np.intp),
+        [data.split.lesion[record.id] for record in records],
+    )

@@ -58,9 +58,14 @@ def train(recipe: Recipe, run_dir: Path, resume: bool = False) -> Path:
         lightning_trainer = trainer.build(recipe, run_dir, stopwatch)
         lightning_trainer.fit(task, data, ckpt_path=str(last) if resume and last.exists() else None)
         seconds = stopwatch.seconds  # before the watch goes back to that of the best epoch
-        logits = {
+        loaders = {
+            "train": data.known_dataloader,
+            "validation": data.val_dataloader,
+            "test": data.test_dataloader,
+        }
+        outputs = {
             subset: devices.predictions(lightning_trainer, task, loader(), str(best))
-            for subset, loader in (("validation", data.val_dataloader), ("test", data.test_dataloader))
+            for subset, loader in loaders.items()
         }
     checkpoint = run_dir / CHECKPOINT
     if not devices.is_first():
@@ -76,7 +81,7 @@ def train(recipe: Recipe, run_dir: Path, resume: bool = False) -> Path:
         training_minutes=round(seconds / 60, 1),
         machine=f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}",
     )
-    return publish(task.deployed, data, logits, protocol, checkpoint)
+    return publish(task.deployed, data, outputs, protocol, checkpoint)
 
 
 def build_task(recipe: Recipe, data: LesionData, stopwatch: Stopwatch) -> LesionTask:

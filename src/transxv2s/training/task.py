@@ -18,6 +18,11 @@ from transxv2s.training.recipe import Recipe
 Batch = tuple[Tensor, Tensor]
 
 
+def scaled(images: Tensor) -> Tensor:
+    """Grey levels (B, 3, S, S) as the network takes them."""
+    return ((images.float() / 255 - MEAN) / STD).contiguous(memory_format=torch.channels_last)
+
+
 class LesionTask(lightning.LightningModule):
     """Classification of prepared images.
 
@@ -56,9 +61,8 @@ class LesionTask(lightning.LightningModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images of grey levels (B, 3, S, S) to logits (B, K)."""
-        scaled = (images.float() / 255 - MEAN) / STD
         network = self.network if self.training else self.deployed
-        logits: Tensor = network(scaled.contiguous(memory_format=torch.channels_last))
+        logits: Tensor = network(scaled(images))
         return logits
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
@@ -87,9 +91,10 @@ class LesionTask(lightning.LightningModule):
         self.scores.reset()
 
     def predict_step(self, batch: Batch, batch_index: int) -> Tensor:
-        """Logits (B, K)."""
-        logits: Tensor = self(batch[0])
-        return logits.float()
+        """Logits (B, K) and beside them the features (B, F) that they are made of: (B, K + F)."""
+        network: Any = self.deployed
+        features = network.forward_features(scaled(batch[0]))
+        return torch.cat([network.classify(features), features], dim=1).float()
 
     def optimizer_step(self, *arguments: Any, **options: Any) -> None:
         """One step, of which the running average then takes its share."""

@@ -1,14 +1,7 @@
-"""Judgement of the network's answer: calibrated probabilities, prediction sets and referral to an expert."""
+"""Judgement of the network's answer: calibration, prediction sets, novelty, referral to an expert."""
 
-from transxv2s.trust.calibration import Calibration, conformal_threshold, fit_temperature, prediction_set
-from transxv2s.trust.referral import Decision, Referral, decide
+from transxv2s.trust.judgement import Judge, Trust
+from transxv2s.trust.policy import Decision, Goals, ReferralPolicy
+from transxv2s.trust.rules import Evidence
 
-__all__ = [
-    "Calibration",
-    "Decision",
-    "Referral",
-    "conformal_threshold",
-    "decide",
-    "fit_temperature",
-    "prediction_set",
-]
+__all__ = ["Decision", "Evidence", "Goals", "Judge", "ReferralPolicy", "Trust"]

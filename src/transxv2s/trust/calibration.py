@@ -1,37 +1,14 @@
-"""Temperature scaling (Guo et al. 2017) and split conformal prediction sets (Sadinle et al. 2019).
-
-Both are fitted on images that the network was not trained on: first the temperature, then, on probabilities
-that already carry it, the threshold of the prediction set.
-"""
+"""Temperature scaling (Guo et al. 2017), fitted on images that the network was not trained on."""
 
 import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
 from transxv2s.errors import InputError
 
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0
 BISECTIONS = 60  # halves log(20 / 0.05) = 6 to below float64 resolution
-
-
-class Calibration(BaseModel):
-    """What turns logits into probabilities and prediction sets that keep their word.
-
-    Attributes:
-        temperature: Divisor of the logits, > 0.
-        coverage: Share of images whose true class the prediction set is meant to hold, in (0, 1).
-        set_threshold: Smallest probability that brings a class into the set, in [0, 1].
-        fitted_on: Which split, and how many images, in words.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    temperature: float = Field(gt=0, allow_inf_nan=False)
-    coverage: float = Field(gt=0, lt=1)
-    set_threshold: float = Field(ge=0, le=1)
-    fitted_on: str
 
 
 def softmax(logits: ArrayLike, temperature: float = 1.0) -> NDArray[np.float64]:
@@ -69,41 +46,6 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
         too_cold = (expected_score - true_score).mean() > 0
         cold, hot = (middle, hot) if too_cold else (cold, middle)
     return math.exp((cold + hot) / 2)
-
-
-def conformal_threshold(probabilities: ArrayLike, labels: ArrayLike, coverage: float) -> float:
-    """Probability threshold 1 − q of the smallest sets with the wanted coverage (split conformal, LAC score).
-
-    q is the ⌈(n + 1)·coverage⌉-th smallest of the scores 1 − p_y, so that the set {k: p_k ≥ 1 − q} of a
-    further, exchangeable image holds its true class with probability ≥ coverage. Too few images for that
-    give 0: every class is in the set.
-
-    Args:
-        probabilities: Calibrated, shape (N, K), in [0, 1].
-        labels: Class indices, shape (N,).
-        coverage: In (0, 1).
-
-    Raises:
-        InputError: Coverage outside (0, 1), or arrays that do not go together.
-    """
-    if not 0 < coverage < 1:
-        raise InputError(f"Coverage is {coverage}; give a share between 0 and 1, such as 0.9.")
-    values, truth = _checked(probabilities, labels)
-    true_probability = np.sort(values[np.arange(len(truth)), truth])
-    rank = math.ceil(round((len(truth) + 1) * coverage, 9))  # rounded: 100 · 0.55 is 55.00000000000001
-    return float(true_probability[-rank]) if rank <= len(truth) else 0.0
-
-
-def prediction_set(probabilities: ArrayLike, threshold: float) -> list[int]:
-    """Classes with probability ≥ threshold, most probable first; the most probable one always.
-
-    Args:
-        probabilities: One image, shape (K,).
-        threshold: In [0, 1].
-    """
-    values = np.asarray(probabilities, dtype=np.float64)
-    order = np.argsort(-values, kind="stable")
-    return [int(k) for place, k in enumerate(order) if place == 0 or values[k] >= threshold]
 
 
 def _checked(scores: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -55,11 +55,11 @@ class Rule(NamedTuple):
 
     Attributes:
         applies: To which of N images, (N,).
-        words: What is said of one image that it applies to.
+        words: What is said of one image that it applies to, one reason or more.
     """
 
     applies: Callable[[ReferralPolicy, Evidence, Taxonomy], Booleans]
-    words: Callable[[ReferralPolicy, Evidence, Taxonomy, int], str]
+    words: Callable[[ReferralPolicy, Evidence, Taxonomy, int], Sequence[str]]
 
 
 def needing_expert(taxonomy: Taxonomy) -> Booleans:
@@ -81,7 +81,12 @@ def reasons(policy: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy) -> l
     """Of each image the reasons why an expert must look; none where the system answers."""
     found = referred_by(policy, evidence, taxonomy)
     return [
-        [rule.words(policy, evidence, taxonomy, i) for name, rule in RULES.items() if found[name][i]]
+        [
+            words
+            for name, rule in RULES.items()
+            if found[name][i]
+            for words in rule.words(policy, evidence, taxonomy, i)
+        ]
         for i in range(len(evidence.probabilities))
     ]
 
@@ -95,10 +100,9 @@ def _unknown(_: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy) -> Boole
     return np.isin(evidence.predicted, taxonomy.positions("unknown"))
 
 
-def _unknown_words(_: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy, i: int) -> str:
-    return (
-        f"looks most like {_class(evidence, taxonomy, i).name}, of which it is not known whether it is benign"
-    )
+def _unknown_words(_: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy, i: int) -> Sequence[str]:
+    name = _class(evidence, taxonomy, i).name
+    return [f"looks most like {name}, of which it is not known whether it is benign"]
 
 
 def _suspicious(policy: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy) -> Booleans:
@@ -106,9 +110,11 @@ def _suspicious(policy: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy) 
     return np.asarray(benign & (evidence.suspicion(taxonomy) >= policy.max_suspicion))
 
 
-def _suspicious_words(policy: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy, i: int) -> str:
+def _suspicious_words(
+    policy: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy, i: int
+) -> Sequence[str]:
     chance, limit = (_percent(p) for p in (evidence.suspicion(taxonomy)[i], policy.max_suspicion))
-    return f"is {_suspects(taxonomy)} with a probability of {chance}: from {limit} an expert looks"
+    return [f"is {_suspects(taxonomy)} with a probability of {chance}: from {limit} an expert looks"]
 
 
 def _mixed(policy: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy) -> Booleans:
@@ -117,10 +123,10 @@ def _mixed(policy: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy) -> Bo
     return np.asarray(both & policy.mixed_sets)
 
 
-def _mixed_words(_: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy, i: int) -> str:
+def _mixed_words(_: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy, i: int) -> Sequence[str]:
     order = np.argsort(-evidence.probabilities[i], kind="stable")
     names = [taxonomy.classes[k].name for k in order if evidence.members[i, k]]
-    return f"could be {one_of(names)}"
+    return [f"could be {one_of(names)}"]
 
 
 def _rare_classes(policy: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy) -> Booleans:
@@ -134,27 +140,29 @@ def _rare(policy: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy) -> Boo
     return np.asarray(_rare_classes(policy, evidence, taxonomy).any(axis=1))
 
 
-def _rare_words(policy: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy, i: int) -> str:
+def _rare_words(policy: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy, i: int) -> Sequence[str]:
     possible = _rare_classes(policy, evidence, taxonomy)[i]
     names = [c.name for c, may_be in zip(taxonomy.classes, possible, strict=True) if may_be]
-    return f"may be {one_of(names)}, which the network has seldom seen or often misses"
+    return [f"may be {one_of(names)}, which the network has seldom seen or often misses"]
 
 
 def _unsure(policy: ReferralPolicy, evidence: Evidence, _: Taxonomy) -> Booleans:
     return np.asarray(evidence.confidence < policy.min_confidence)
 
 
-def _unsure_words(policy: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy, i: int) -> str:
+def _unsure_words(policy: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy, i: int) -> Sequence[str]:
     name, chance = _class(evidence, taxonomy, i).name, _percent(float(evidence.confidence[i]))
-    return f"is {name} with a probability of only {chance}: an answer needs {_percent(policy.min_confidence)}"
+    return [
+        f"is {name} with a probability of only {chance}: an answer needs {_percent(policy.min_confidence)}"
+    ]
 
 
 def _poor(_: ReferralPolicy, evidence: Evidence, __: Taxonomy) -> Booleans:
     return np.array([bool(notes) for notes in evidence.quality], dtype=bool)
 
 
-def _poor_words(_: ReferralPolicy, evidence: Evidence, __: Taxonomy, i: int) -> str:
-    return "; ".join(evidence.quality[i])
+def _poor_words(_: ReferralPolicy, evidence: Evidence, __: Taxonomy, i: int) -> Sequence[str]:
+    return evidence.quality[i]
 
 
 RULES = {
@@ -165,11 +173,12 @@ RULES = {
     "confidence": Rule(_unsure, _unsure_words),
     "novelty": Rule(
         lambda _, evidence, __: evidence.novel,
-        lambda *_: "is unlike the images that the network learnt from",
+        lambda *_: ["is unlike the images that the network learnt from"],
     ),
     "quality": Rule(_poor, _poor_words),
     "views": Rule(
-        lambda _, evidence, __: evidence.disagree, lambda *_: "views of this lesion are predicted differently"
+        lambda _, evidence, __: evidence.disagree,
+        lambda *_: ["views of this lesion are predicted differently"],
     ),
 }
 

@@ -47,12 +47,14 @@ class Tuned(NamedTuple):
         policy: The policy.
         shares: Of all images, what each rule alone refers, and `all` of them.
         curve: What the floors alone refer and reach, by sensitivity.
+        without_rare: The same with the floor for the malignant alone.
         notes: What the goals could not have at once, in words.
     """
 
     policy: ReferralPolicy
     shares: dict[str, float]
     curve: list[Point]
+    without_rare: list[Point]
     notes: list[str]
 
 
@@ -115,12 +117,12 @@ def tune(labelled: Labelled, rare: Sequence[str], goals: Goals, tuned_on: str) -
     with_sets = floors.model_copy(update={"mixed_sets": True})
     fits = _share(with_sets, labelled) <= goals.budget
     policy = _spend(with_sets if fits else floors, labelled)
-    curve = [_point(_floors(_aiming(floors, goal), labelled, rare), labelled) for goal in SENSITIVITIES]
+    curve, without_rare = (_curve(floors, labelled, floored) for floored in (rare, ()))
     found = referred_by(policy, labelled.evidence, labelled.taxonomy)
     shares = {name: float(mask.mean()) for name, mask in found.items()} | {"all": _share(policy, labelled)}
-    notes = [*_few_notes(labelled, rare, goals), *_budget_notes(floors, labelled, rare)]
+    notes = [*_few_notes(labelled, rare, goals), *_budget_notes(floors, labelled, rare, without_rare)]
     notes += [] if fits else [_mixed_note(with_sets, labelled)]
-    return Tuned(policy, shares, curve, notes)
+    return Tuned(policy, shares, curve, without_rare, notes)
 
 
 def _floors(policy: ReferralPolicy, labelled: Labelled, rare: Sequence[str]) -> ReferralPolicy:
@@ -200,7 +202,13 @@ def _mean(hits: Booleans) -> float | None:
     return float(hits.mean()) if hits.size else None
 
 
-def _budget_notes(floors: ReferralPolicy, labelled: Labelled, rare: Sequence[str]) -> list[str]:
+def _curve(policy: ReferralPolicy, labelled: Labelled, rare: Sequence[str]) -> list[Point]:
+    return [_point(_floors(_aiming(policy, goal), labelled, rare), labelled) for goal in SENSITIVITIES]
+
+
+def _budget_notes(
+    floors: ReferralPolicy, labelled: Labelled, rare: Sequence[str], without_rare: Sequence[Point]
+) -> list[str]:
     """Whether the floors need more than the budget, and what they would be within it."""
     need, goals = _share(floors, labelled), floors.goals
     if need <= goals.budget:
@@ -210,8 +218,7 @@ def _budget_notes(floors: ReferralPolicy, labelled: Labelled, rare: Sequence[str
         f"the floors refer {need:.0%} of the images tuned on, more than the budget of {goals.budget:.0%}: "
         f"{without:.0%} for the malignant, the rest for rare classes ({', '.join(rare)})"
     )
-    curve = (_point(_floors(_aiming(floors, goal), labelled, ()), labelled) for goal in SENSITIVITIES)
-    within = [point for point in curve if point["referred"] <= goals.budget]
+    within = [point for point in without_rare if point["referred"] <= goals.budget]
     best = f"{max(p['sensitivity'] for p in within):.1%}" if within else f"less than {SENSITIVITIES[0]:.0%}"
     return [words, f"within the budget, and without floors for rare classes, the sensitivity would be {best}"]
 

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -61,13 +62,15 @@ def subject_of(
     network, config = checkpoint.model.eval().to(device), checkpoint.config
     if not isinstance(network, TransXV2SNet):
         raise CheckpointError(f"heat maps of a {type(network).__name__} cannot be made; name a TransXV2S-Net")
-    temperature = config.calibration.temperature if config.calibration else 1.0
+    judge = checkpoint.judge()
     network.to(memory_format=torch.channels_last)
 
     def logits(images: Tensor) -> Tensor:
-        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bfloat16):
+        with torch.no_grad(), torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bfloat16):
             found: Tensor = network(images.to(device, memory_format=torch.channels_last))
-        return found.float() / temperature
+        if judge is None:
+            return found.float()
+        return torch.from_numpy(np.log(judge.trust.scaling.probabilities(found.float().cpu()).clip(1e-30)))
 
     return Subject(
         checkpoint.digest,

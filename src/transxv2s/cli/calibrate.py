@@ -1,0 +1,144 @@
+"""`transxv2s calibrate`: how far a checkpoint can be trusted, fitted on images it was not trained on."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from transxv2s.cli import dataset as options
+
+SOME_FAILED = 1
+
+
+def calibrate(
+    *,
+    checkpoint: Annotated[Path, typer.Argument(metavar="DIR", help="Checkpoint directory.")],
+    dataset: Annotated[str, typer.Option(metavar="NAME", help=f"{options.DATASETS}.")],
+    root: options.Root,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", file_okay=False, help="Write the checkpoint there; without it, into itself."
+        ),
+    ] = None,
+    report: Annotated[
+        Path, typer.Option(metavar="DIR", file_okay=False, help="Write calibration.json and figures there.")
+    ] = Path("calibration"),
+    split: Annotated[
+        Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Split file; without it, all images.")
+    ] = None,
+    subset: Annotated[
+        Literal["train", "validation", "test"], typer.Option(help="Of the split.")
+    ] = "validation",
+    leaky: Annotated[
+        bool, typer.Option("--leaky", help="Declare that the split leaks; every output will say so.")
+    ] = False,
+    sensitivity: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Share of malignant lesions to be recognised as such or referred."),
+    ] = 0.95,
+    rare_sensitivity: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Share of each rare or often missed class to be recognised or referred."
+        ),
+    ] = 0.9,
+    budget: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of images to refer, if the two floors leave room.")
+    ] = 0.3,
+    coverage: Annotated[float, typer.Option(min=0.5, max=0.999, help="Of the prediction sets.")] = 0.9,
+    group_by: Annotated[
+        Literal["source", "age"] | None, typer.Option(help="Prediction sets for each group on its own.")
+    ] = None,
+    ham10000: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="isic2019: take HAM10000's files, which may be larger, from here."),
+    ] = None,
+    table: options.Table = None,
+    columns: options.Columns = None,
+    labels: options.Labels = None,
+    taxonomy: options.TaxonomyName = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print calibration.json only.")] = False,
+) -> None:
+    """Fit calibrated probabilities, prediction sets, novelty and referral, and write them into a checkpoint.
+
+    Take images that the network was not trained on: the validation part of its own split, or those of your
+    hospital. The two floors come first; the budget is kept if they leave room, and else it is said what they
+    cost. The exit code is 0 when all images were read, 1 when some could not be, 2 when nothing was fitted.
+    """
+    from transxv2s.checkpoint import read_checkpoint
+    from transxv2s.classifier import Classifier
+    from transxv2s.datasets import splits
+    from transxv2s.datasets.ham10000 import files
+    from transxv2s.datasets.records import with_larger_files
+    from transxv2s.errors import DataError
+    from transxv2s.evaluation.calibration import calibrate as fit_trust
+    from transxv2s.evaluation.run import Chosen
+    from transxv2s.taxonomy import OWN
+    from transxv2s.trust.policy import Goals
+
+    loaded = read_checkpoint(checkpoint)
+    own = loaded.config.to_taxonomy()
+    reading = options.read_dataset(
+        dataset,
+        root,
+        table=table,
+        columns=columns,
+        labels=labels,
+        taxonomy=taxonomy,
+        classes=own if own.name == OWN else None,
+    )
+    if reading.taxonomy != own:
+        raise DataError(
+            f"{dataset} has the classes of {reading.taxonomy.name}, the checkpoint those of {own.name}: "
+            "calibrate on images labelled in the checkpoint's own classes"
+        )
+    if ham10000:
+        reading = replace(reading, records=with_larger_files(reading.records, files(ham10000)))
+    results = fit_trust(
+        loaded,
+        Classifier(loaded, device),
+        Chosen(dataset, reading, splits.load(split) if split else None, subset, leaky),
+        out or checkpoint,
+        report,
+        goals=Goals(sensitivity=sensitivity, rare_sensitivity=rare_sensitivity, budget=budget),
+        coverage=coverage,
+        grouping=group_by,
+    )
+    if as_json:
+        typer.echo(json.dumps(results, indent=2))
+    else:
+        _print(results, out or checkpoint, report)
+    raise typer.Exit(SOME_FAILED if results["failures"] else 0)
+
+
+def _print(results: dict[str, Any], target: Path, report: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console, policy = Console(highlight=False, markup=False), results["policy"]
+    console.print(f"Fitted on {results['fitted_on']}")
+    scores = Table(box=None)
+    for heading in ("", "ECE", "smooth ECE", "class-wise ECE", "Brier", "NLL"):
+        scores.add_column(heading, justify="right" if heading else "left")
+    for name, key in (("before", "before"), (f"{results['scaling']} scaling, lesions left out", "held_out")):
+        columns = ("ece", "smooth_ece", "classwise_ece", "brier", "nll")
+        scores.add_row(name, *(f"{results[key][column]:.4f}" for column in columns))
+    console.print(scores)
+    console.print(
+        f"Prediction sets of {results['sets']['size']:.2f} classes on average; referral: suspicion from "
+        f"{policy['max_suspicion']:.3f}, confidence under {policy['min_confidence']:.3f}, rare classes "
+        f"{', '.join(f'{code} from {limit:.3f}' for code, limit in policy['rare'].items()) or 'none'}"
+    )
+    referred = Table(box=None, title="Referred by each rule alone", title_justify="left")
+    for name, share in results["referred_by"].items():
+        referred.add_row(name, f"{share:.1%}")
+    console.print(referred)
+    for note in results["notes"]:
+        console.print(f"Note: {note}")
+    for image, reason in results["failures"].items():
+        console.print(f"{image} could not be read: {reason}")
+    console.print(f"\nCheckpoint {results['checkpoint']}: {target}\nReport: {report}", soft_wrap=True)

@@ -1,0 +1,150 @@
+"""`transxv2s calibrate`: fits trust to a checkpoint on images it was not trained on; shows the outcome."""
+
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transxv2s.checkpoint import Checkpoint, with_trust
+from transxv2s.classifier import Classifier
+from transxv2s.datasets.copies import fingerprints_of
+from transxv2s.datasets.provenance import overlap
+from transxv2s.datasets.records import Record
+from transxv2s.errors import DataError
+from transxv2s.evaluation.operating_figure import operating_curve
+from transxv2s.evaluation.outputs import outputs_of
+from transxv2s.evaluation.reliability_figure import reliability_before_and_after
+from transxv2s.evaluation.run import Chosen
+from transxv2s.files import make_folders, write_whole
+from transxv2s.scoring.calibration import calibration
+from transxv2s.scoring.subgroups import age_band
+from transxv2s.trust.calibration import softmax
+from transxv2s.trust.fitting import Fitted, Outputs, evenly_by_class, fit, learn_novelty
+from transxv2s.trust.policy import Goals
+
+RESULTS, CURVE, RELIABILITY = "calibration.json", "operating_curve.png", "reliability.png"
+GROUPINGS = ("source", "age")
+
+
+def calibrate(
+    checkpoint: Checkpoint,
+    classifier: Classifier,
+    chosen: Chosen,
+    target: Path,
+    report: Path,
+    *,
+    goals: Goals,
+    coverage: float,
+    grouping: str | None,
+) -> dict[str, Any]:
+    """Fits calibration, prediction sets, novelty and policy, writes the checkpoint and a report.
+
+    Novelty is learnt anew where the split is the one of training; otherwise the checkpoint's own score stays
+    and gets a new threshold.
+
+    Args:
+        checkpoint: What is calibrated.
+        classifier: The same at work.
+        chosen: The images to calibrate on, as a rule the validation part of the split of training.
+        target: Checkpoint directory that is written.
+        report: Folder for calibration.json and figures.
+        goals: Of the referral policy.
+        coverage: Of the prediction sets.
+        grouping: "source" or "age" for sets by group.
+
+    Returns:
+        The content of calibration.json.
+
+    Raises:
+        DataError: The network was trained on some of the images, or there are none.
+        LeakageError: The split leaks and is not declared to.
+    """
+    make_folders(report)
+    records, same = chosen.records(), _split_of_training(checkpoint, chosen)
+    if not same:
+        _refuse_seen(classifier, records)
+    lesions = dict(
+        zip((r.id for r in records), chosen.lesions(records, fingerprints_of(records)), strict=True)
+    )
+    outputs, failures = outputs_of(
+        classifier, records, lambda r: lesions[r.id], lambda r: group_of(r, grouping), "Calibrating"
+    )
+    score = checkpoint.novelty
+    if same and chosen.split:
+        trained = chosen.split.select(chosen.reading.records, "train")
+        known = [trained[i] for i in evenly_by_class([record.label for record in trained])]
+        score = learn_novelty(outputs_of(classifier, known, lambda r: r.id, title="Learning novelty")[0])
+    words = f"{chosen.protocol()} of {chosen.name}, {len(outputs.labels)} images"
+    sizes: dict[str, int] = dict(checkpoint.config.training.get("class_sizes", {}))  # type: ignore[arg-type]
+    fitted = fit(
+        outputs, score, classifier.taxonomy, sizes, words, goals=goals, coverage=coverage, grouping=grouping
+    )
+    digest = with_trust(checkpoint, fitted.trust, fitted.score, target)
+    results = _results(fitted, outputs, classifier, failures) | {"checkpoint": digest, "fitted_on": words}
+    write_whole(report / RESULTS, json.dumps(results, indent=2) + "\n")
+    _draw(fitted, outputs, classifier.taxonomy.codes, report)
+    return results
+
+
+def group_of(record: Record, grouping: str | None) -> str | None:
+    """Of what group an image is; None where that is not known or there are no groups."""
+    if grouping is None:
+        return None
+    return record.source if grouping == "source" else age_band(record.age)
+
+
+def _split_of_training(checkpoint: Checkpoint, chosen: Chosen) -> bool:
+    """Whether the images are what the network was validated on, by the digest of its split."""
+    digest = checkpoint.config.training.get("split_digest")
+    return chosen.split is not None and chosen.split.digest == digest and chosen.subset == "validation"
+
+
+def _refuse_seen(classifier: Classifier, records: Sequence[Record]) -> None:
+    found, seen = overlap(classifier.seen_images(), records, fingerprints_of(records))
+    if seen:
+        raise DataError(
+            f"{len(seen)} of the {found['images']} images share a lesion or a picture with those that the "
+            "network was trained or validated on: take the validation part of that split, or other images"
+        )
+
+
+def _results(
+    fitted: Fitted, outputs: Outputs, classifier: Classifier, failures: dict[str, str]
+) -> dict[str, Any]:
+    codes, trust = classifier.taxonomy.codes, fitted.trust
+    members = trust.sets.sets(fitted.held_out, outputs.groups if trust.sets.grouping else None)
+    return {
+        "scaling": trust.scaling.kind,
+        "choice": fitted.choice and fitted.choice.model_dump(mode="json"),
+        "before": calibration(softmax(outputs.logits), outputs.labels, codes),
+        "held_out": calibration(fitted.held_out, outputs.labels, codes),
+        "sets": {"coverage": _by_class(members, outputs, codes), "size": float(members.sum(1).mean())},
+        "policy": trust.policy.model_dump(mode="json"),
+        "referred_by": fitted.tuned.shares,
+        "operating_curve": fitted.tuned.curve,
+        "operating_curve_without_rare_floors": fitted.tuned.without_rare,
+        "notes": fitted.tuned.notes,
+        "failures": failures,
+    }
+
+
+def _by_class(members: NDArray[np.bool_], outputs: Outputs, codes: Sequence[str]) -> dict[str, float | None]:
+    """Share of each class's images whose set holds it, on the images that the sets were fitted on."""
+    found = {code: members[outputs.labels == k, k] for k, code in enumerate(codes)}
+    return {code: float(held.mean()) if held.size else None for code, held in found.items()}
+
+
+def _draw(fitted: Fitted, outputs: Outputs, codes: Sequence[str], report: Path) -> None:
+    models = {"before": softmax(outputs.logits), "after, on lesions left out": fitted.held_out}
+    figures = {
+        RELIABILITY: reliability_before_and_after(models, outputs.labels, codes),
+        CURVE: operating_curve(fitted.tuned, fitted.trust.policy.goals),
+    }
+    for name, canvas in figures.items():
+        buffer = io.BytesIO()
+        canvas.savefig(buffer, format="png", dpi=150)
+        write_whole(report / name, buffer.getvalue())

@@ -1,0 +1,238 @@
+"""Cases: images of one lesion with their findings, from the upload to their deletion."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal, Self, get_args
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from transxv2s.errors import InputError
+from transxv2s.finding import Finding
+from transxv2s.serve import audit
+from transxv2s.serve.db.models import Case, CaseImage, Sex
+from transxv2s.serve.db.session import Database
+from transxv2s.serve.errors import NotFoundError
+from transxv2s.serve.images import ImageStore, png
+from transxv2s.serve.settings import Settings
+
+Site = Literal[  # those of ISIC 2019: a free text could name somebody
+    "anterior torso",
+    "head/neck",
+    "lateral torso",
+    "lower extremity",
+    "oral/genital",
+    "palms/soles",
+    "posterior torso",
+    "upper extremity",
+]
+SITES: tuple[str, ...] = get_args(Site)
+OLDEST = 90  # years
+ID = re.compile(r"[0-9a-f]{32}")
+AT_ONCE = 100  # cases deleted in one transaction: others want to write too
+
+
+class Details(BaseModel):
+    """What may be told of the patient and the lesion.
+
+    Attributes:
+        age: In completed years; 90 stands for 90 and more, of whom there are few.
+        sex: "female" or "male".
+        site: One of `SITES`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    age: Annotated[int, Field(ge=0, le=120), AfterValidator(lambda age: min(age, OLDEST))] | None = None
+    sex: Sex | None = None
+    site: Site | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image as it may be stored. Make it with `of`, before the transaction: encoding takes a while.
+
+    Attributes:
+        finding: What was said of it.
+        width: In pixels, upright.
+        height: In pixels.
+        original: PNG of all its pixels.
+        seen: PNG of the square that the network saw.
+    """
+
+    finding: Finding
+    width: int
+    height: int
+    original: bytes
+    seen: bytes
+
+    @classmethod
+    def of(cls, finding: Finding, original: NDArray[np.uint8], seen: NDArray[np.uint8]) -> Self:
+        """From decoded images, uint8 (H, W, 3) and (S, S, 3), as `classifier.Prepared` holds them."""
+        return cls(finding, original.shape[1], original.shape[0], png(original), png(seen))
+
+
+def create(
+    session: Session,
+    store: ImageStore,
+    settings: Settings,
+    pictures: Sequence[Picture],
+    details: Details,
+    *,
+    urgency: float,
+    actor: str,
+    now: datetime,
+) -> Case:
+    """Stores a case: it waits for an expert if any of its images was referred.
+
+    The findings are stored under ids of their own: the name of a file may be that of a patient.
+
+    Args:
+        session: Inside `Database.writing`; when that has ended, everything is safe.
+        store: For the images, where `settings.keep` says so.
+        settings: What is kept, and for how long.
+        pictures: Of one lesion, in order.
+        details: Of the patient.
+        urgency: See `worklist.urgency`.
+        actor: Who sent it.
+        now: When.
+
+    Raises:
+        InputError: There is no picture, or there are too many.
+        StorageUnavailableError: Nothing was stored.
+    """
+    if not 1 <= len(pictures) <= settings.max_images_per_case:
+        raise InputError(
+            f"A case has 1 to {settings.max_images_per_case} images, not {len(pictures)}: send them apart."
+        )
+    referred = any(picture.finding.decision == "expert_review" for picture in pictures)
+    case = Case(
+        id=uuid4().hex,
+        created_at=now,
+        created_by=actor,
+        **details.model_dump(),
+        state="waiting" if referred else "answered",
+        urgency=urgency,
+        expires_at=now + settings.retention,
+        salt=uuid4().hex,
+        reviews=[],
+    )
+    kept = store if settings.keep == "all" or (settings.keep == "referred" and referred) else None
+    case.images = [_image(case.id, n, picture, kept) for n, picture in enumerate(pictures)]
+    session.add(case)
+    audit.record(session, "case.created", case.id, actor=actor, now=now)
+    return case
+
+
+def _image(case_id: str, position: int, picture: Picture, store: ImageStore | None) -> CaseImage:
+    image_id = f"{case_id}-{position}"
+    return CaseImage(
+        id=image_id,
+        position=position,
+        digest=store and store.write(picture.original),
+        seen_digest=store and store.write(picture.seen),
+        width=picture.width,
+        height=picture.height,
+        finding=picture.finding.model_copy(update={"id": image_id}).model_dump_json(),
+    )
+
+
+def get(session: Session, case_id: str) -> Case:
+    """A case that has not been deleted, with its images and reviews.
+
+    Raises:
+        NotFoundError: There is none, or it has been deleted.
+    """
+    case = session.get(Case, case_id) if ID.fullmatch(case_id) else None
+    if case is None:
+        raise NotFoundError("There is no such case; look for it in the worklist.")
+    if case.state == "deleted":
+        raise NotFoundError("This case has been deleted; send its images again if you still need them.")
+    return case
+
+
+def findings(case: Case) -> list[Finding]:
+    """What was said of each image of a case that has not been deleted, in order."""
+    return [Finding.model_validate_json(image.finding) for image in case.images if image.finding]
+
+
+def predicted(found: Sequence[Finding]) -> str:
+    """Code of the class with the highest mean probability over the images of one lesion."""
+    codes = found[0].probabilities
+    return max(codes, key=lambda code: sum(finding.probabilities[code] for finding in found))
+
+
+def erase(database: Database, store: ImageStore, case_id: str, *, actor: str, now: datetime) -> None:
+    """Deletes images, findings, comments and details of one case, as a patient may ask for.
+
+    What remains tells that there was a case, when, who sent and reviewed it, and the diagnosis.
+
+    Raises:
+        NotFoundError: There is no such case, or it has been deleted before.
+        StorageUnavailableError: The storage does not answer; repeat it, or `expire` finishes the work.
+    """
+    with database.writing() as session:
+        digests = _blank(session, [get(session, case_id)], "case.erased", actor, now)
+    _sweep(database, store, digests)
+
+
+def expire(database: Database, store: ImageStore, now: datetime) -> int:
+    """Deletes as `erase` does all cases whose time has come, and images that no case refers to.
+
+    Returns:
+        How many cases.
+
+    Raises:
+        StorageUnavailableError: The storage does not answer; the next call finishes the work.
+    """
+    count = 0
+    while True:
+        with database.writing() as session:
+            due = session.scalars(
+                select(Case).where(Case.expires_at <= now, Case.state != "deleted").limit(AT_ONCE)
+            ).all()
+            _blank(session, due, "case.expired", audit.SYSTEM, now)
+        count += len(due)
+        if len(due) < AT_ONCE:
+            break
+    with database.reading() as session:
+        kept = {*session.scalars(select(CaseImage.digest)), *session.scalars(select(CaseImage.seen_digest))}
+    _sweep(database, store, set(store.digests()) - kept)
+    return count
+
+
+def _blank(session: Session, cases: Iterable[Case], action: str, actor: str, now: datetime) -> list[str]:
+    """Empties cases; returns the digests of their images."""
+    digests: list[str | None] = []
+    for case in cases:
+        case.age = case.sex = case.site = case.salt = None
+        case.state, case.urgency = "deleted", 0.0
+        for image in case.images:
+            digests += image.digest, image.seen_digest
+            image.digest = image.seen_digest = image.finding = None
+        for review in case.reviews:
+            review.comment = None
+        audit.record(session, action, case.id, actor=actor, now=now)
+    return [digest for digest in digests if digest]
+
+
+def _sweep(database: Database, store: ImageStore, digests: Iterable[str]) -> None:
+    """Deletes those of the images that no case refers to.
+
+    After the rows were emptied and committed, so that a crash leaves files to be swept, never rows without
+    files; under the writer's lock, so that no new case comes to share an image that is being deleted.
+    """
+    with database.writing():
+        store.clear_parts()
+    for digest in digests:
+        with database.writing() as session:
+            users = or_(CaseImage.digest == digest, CaseImage.seen_digest == digest)
+            if session.scalars(select(CaseImage.id).where(users).limit(1)).first() is None:
+                store.delete(digest)
+    database.scrub()

@@ -1,0 +1,1 @@
+"""Alembic's migrations; `upgrade` runs them."""

@@ -1,0 +1,1 @@
+"""Hospital formats: DICOM in and out, FHIR out."""

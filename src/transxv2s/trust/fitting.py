@@ -1,0 +1,195 @@
+"""Fits all of `Trust` on labelled images that the network was not trained on.
+
+Prediction sets and policy rest on probabilities of images that the scaling was not fitted on (lesions are
+dealt into folds, each calibrated by the others), since fitted ones would promise too much; the scaling that
+is stored is fitted on all.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transxv2s.scoring.bootstrap import lesion_numbers
+from transxv2s.taxonomy import Taxonomy
+from transxv2s.trust import conformal, scaling_fit
+from transxv2s.trust.judgement import Trust, novel_images
+from transxv2s.trust.novelty import SCORES, Kind, Novelty, NoveltyScore, fit_threshold
+from transxv2s.trust.policy import Goals
+from transxv2s.trust.rules import Evidence
+from transxv2s.trust.scaling import Kind as ScalingKind
+from transxv2s.trust.scaling_choice import Choice, choose
+from transxv2s.trust.tuning import Labelled, Tuned, tune
+
+Floats = NDArray[np.float64]
+NOVELTY: Kind = "mahalanobis"
+KNOWN = 250  # training images of a class from which novelty is learnt
+NOVEL_SHARE = 0.02  # of known images that are called novel: what junk shows it is, by far
+RARE_SHARE = 0.02  # of the training images; a class with fewer is rare
+FEW = 20  # lesions; with fewer there is nothing to choose by: temperature scaling, fitted and applied to all
+LOW_RECALL = 0.5  # a class that the network misses more often has a floor, however many images it has
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the network makes of N labelled images.
+
+    Attributes:
+        logits: (N, K).
+        features: (N, F).
+        labels: (N,).
+        lesions: Of each image.
+        quality: What is wrong with each image, in words; empty if that was not looked at.
+        groups: Of each image, for sets by group; empty without.
+    """
+
+    logits: Floats
+    features: Floats
+    labels: NDArray[np.intp]
+    lesions: Sequence[str]
+    quality: Sequence[Sequence[str]] = ()
+    groups: Sequence[str | None] = ()
+
+
+class Fitted(NamedTuple):
+    """Trust and what it rests on.
+
+    Attributes:
+        trust: For the checkpoint.
+        score: For the checkpoint's `novelty.safetensors`.
+        choice: The form of scaling and how all compare; None with few lesions.
+        tuned: The policy, its curve, what the goals could not have.
+        held_out: Probabilities (N, K) of scalings fitted on other lesions.
+    """
+
+    trust: Trust
+    score: NoveltyScore | None
+    choice: Choice | None
+    tuned: Tuned
+    held_out: Floats
+
+
+def fit(
+    outputs: Outputs,
+    score: NoveltyScore | None,
+    taxonomy: Taxonomy,
+    class_sizes: Mapping[str, int],
+    fitted_on: str,
+    *,
+    goals: Goals | None = None,
+    coverage: float = 0.9,
+    grouping: str | None = None,
+) -> Fitted:
+    """Scaling, sets, novelty, policy, in this order.
+
+    Args:
+        outputs: Images that the network was not trained on.
+        score: Of novelty, see `learn_novelty`; None leaves novelty out.
+        taxonomy: The classes, in the order of the logits.
+        class_sizes: Training images of each class, by code.
+        fitted_on: Which images `outputs` are, in words.
+        goals: Of the policy; the usual ones by default.
+        coverage: Of the prediction sets.
+        grouping: What the groups of the outputs are, for sets by group.
+
+    Raises:
+        InputError: The arrays do not go together, or there are too few images.
+    """
+    choice, held_out = _chosen(outputs)
+    kind = choice.kind if choice else "temperature"
+    scaling = scaling_fit.fit(kind, outputs.logits, outputs.labels, outputs.lesions)
+    if held_out is None:
+        held_out = scaling.probabilities(outputs.logits)
+    sets = conformal.fit(
+        held_out,
+        outputs.labels,
+        coverage,
+        lesions=outputs.lesions,
+        groups=outputs.groups if grouping else None,
+        grouping=grouping,
+    )
+    novelty = None if score is None else _novelty(score, outputs, fitted_on)
+    evidence = Evidence(
+        held_out,
+        sets.sets(held_out, outputs.groups if grouping else None),
+        novel_images(novelty, score, outputs.logits, outputs.features),
+        outputs.quality or [()] * len(held_out),
+        np.zeros(len(held_out), dtype=bool),
+    )
+    labelled = Labelled(evidence, outputs.labels, outputs.lesions, taxonomy)
+    tuned = tune(labelled, rare_classes(labelled, class_sizes), goals or Goals(), fitted_on)
+    trust = Trust(scaling=scaling, sets=sets, novelty=novelty, policy=tuned.policy, fitted_on=fitted_on)
+    return Fitted(trust, score if novelty else None, choice, tuned, held_out)
+
+
+def evenly_by_class(labels: Sequence[int]) -> list[int]:
+    """Places of training images from which novelty is learnt: evenly spaced in each class, at most KNOWN."""
+    truth = np.array(labels)
+    places = (np.flatnonzero(truth == k) for k in np.unique(truth))
+    chosen = [p[np.linspace(0, len(p) - 1, min(KNOWN, len(p))).astype(int)] for p in places]
+    return sorted(np.concatenate(chosen).tolist())
+
+
+def learn_novelty(trained: Outputs) -> NoveltyScore:
+    """What images that the network was trained on look like to it."""
+    return SCORES[NOVELTY].fit(trained.logits, trained.features, trained.labels)
+
+
+def _chosen(outputs: Outputs) -> tuple[Choice | None, Floats | None]:
+    """The form of scaling, and probabilities of lesions that it was not fitted on; None with few lesions.
+
+    The form with the least negative log-likelihood, unless it takes rare classes away: richer forms give
+    back the shares of the classes that balanced sampling took from training, and a class that then is hardly
+    ever named is no gain for anyone. Temperature scaling names the same classes as the network.
+    """
+    if len(set(outputs.lesions)) < FEW:
+        return None, None
+    choice = choose(outputs.logits, outputs.labels, outputs.lesions)
+    plain, held_out = (
+        held_out_probabilities("temperature", outputs),
+        held_out_probabilities(choice.kind, outputs),
+    )
+    if _balanced_accuracy(held_out, outputs) >= _balanced_accuracy(plain, outputs):
+        return choice, held_out
+    return choice.model_copy(update={"kind": "temperature"}), plain
+
+
+def _balanced_accuracy(probabilities: Floats, outputs: Outputs) -> float:
+    right = probabilities.argmax(axis=1) == outputs.labels
+    return float(np.mean([right[outputs.labels == k].mean() for k in np.unique(outputs.labels)]))
+
+
+def held_out_probabilities(kind: ScalingKind, outputs: Outputs) -> Floats:
+    """Probabilities (N, K) of each image by a scaling that was fitted on the other folds of lesions."""
+    lesion = lesion_numbers(outputs.lesions, len(outputs.labels))
+    fold = scaling_fit.folds_of(outputs.labels, lesion, scaling_fit.FOLDS, scaling_fit.SEED)
+    found = np.zeros(outputs.logits.shape)
+    for number in np.unique(fold):
+        out = fold == number
+        scaling = scaling_fit.fit(kind, outputs.logits[~out], outputs.labels[~out], lesion[~out].tolist())
+        found[out] = scaling.probabilities(outputs.logits[out])
+    return found
+
+
+def rare_classes(labelled: Labelled, class_sizes: Mapping[str, int]) -> list[str]:
+    """Codes of classes that are rare in training or often missed, the rarest first."""
+    total = sum(class_sizes.values())
+    right = labelled.evidence.predicted == labelled.labels
+    missed = {
+        code
+        for k, code in enumerate(labelled.taxonomy.codes)
+        if (asked := labelled.labels == k).any() and right[asked].mean() < LOW_RECALL
+    }
+    sizes = {code: class_sizes.get(code, 0) for code in labelled.taxonomy.codes}
+    rare = {code for code, size in sizes.items() if size < RARE_SHARE * total}
+    return sorted(rare | missed, key=sizes.__getitem__)
+
+
+def _novelty(score: NoveltyScore, outputs: Outputs, fitted_on: str) -> Novelty | None:
+    """None where there are too few images for a threshold."""
+    if len(outputs.labels) < 1 / NOVEL_SHARE:
+        return None
+    threshold = fit_threshold(score.scores(outputs.logits, outputs.features), NOVEL_SHARE)
+    return Novelty(kind=score.kind, threshold=threshold, share=NOVEL_SHARE, fitted_on=fitted_on)

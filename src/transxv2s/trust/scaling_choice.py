@@ -1,0 +1,105 @@
+"""Which form of calibration: the one that does best on lesions it was not fitted on, in doubt the simpler."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pydantic import BaseModel, ConfigDict
+
+from transxv2s.errors import InputError
+from transxv2s.scoring.bootstrap import lesion_numbers
+from transxv2s.scoring.reliability import log_losses
+from transxv2s.trust.calibration import fit_temperature
+from transxv2s.trust.scaling import KINDS, Floats, Kind
+from transxv2s.trust.scaling_fit import FOLDS, SEED, Integers, fit, folds_of
+
+
+class KindScore(BaseModel):
+    """How one form does on lesions that it was not fitted on.
+
+    Attributes:
+        nll: Mean negative log-likelihood over all images.
+        gain: By how much that is less than that of the form chosen among the simpler ones.
+        standard_error: Of the gain, over lesions.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    nll: float
+    gain: float
+    standard_error: float
+
+
+class Choice(BaseModel):
+    """The chosen form and what it was chosen by.
+
+    Attributes:
+        kind: The form.
+        scores: Of every form, from the simplest to the richest.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Kind
+    scores: dict[Kind, KindScore]
+
+
+def choose(
+    logits: ArrayLike, labels: ArrayLike, lesions: Sequence[object], folds: int = FOLDS, seed: int = SEED
+) -> Choice:
+    """The form with the least negative log-likelihood over folds of lesions, in doubt the simpler one.
+
+    A richer form must beat the one chosen so far by more than one standard error of the difference. That is
+    taken over lesions, as images of one lesion err together. Penalties are chosen anew within each fold.
+
+    Args:
+        logits: Shape (N, K), of images that the network was not trained on.
+        labels: Class indices, shape (N,).
+        lesions: Which lesion each image shows; two at least.
+        folds: Into how many parts the lesions are dealt, 2 or more; of fewer lesions each is a part.
+        seed: Of the dealing.
+
+    Raises:
+        InputError: The arguments are empty, not finite or do not go together, or nothing can be left out.
+    """
+    fit_temperature(logits, labels)  # refuses what does not go together
+    z, y = np.asarray(logits, np.float64), np.asarray(labels, np.intp)
+    lesion = lesion_numbers(lesions, len(y))
+    if folds < 2 or not lesion.any():
+        raise InputError(
+            "A form of calibration is chosen on images of two lesions or more, in 2 folds or more."
+        )
+    fold = folds_of(y, lesion, folds, seed)
+    chosen = KINDS[0]
+    losses: dict[Kind, Floats] = {}
+    scores: dict[Kind, KindScore] = {}
+    for kind in KINDS:
+        losses[kind] = _held_out_losses(kind, z, y, lesion, fold)
+        gain, error = mean_over_lesions(losses[chosen] - losses[kind], lesion)
+        scores[kind] = KindScore(nll=float(losses[kind].mean()), gain=gain, standard_error=error)
+        if gain > error:
+            chosen = kind
+    return Choice(kind=chosen, scores=scores)
+
+
+def _held_out_losses(
+    kind: Kind, logits: Floats, labels: Integers, lesion: Integers, fold: Integers
+) -> Floats:
+    """Log loss of each image (N,) under the fit on the other folds."""
+    losses = np.zeros(len(labels))
+    for number in np.unique(fold):
+        out = fold == number
+        scaling = fit(kind, logits[~out], labels[~out], lesion[~out].tolist())
+        losses[out] = log_losses(scaling.probabilities(logits[out]), labels[out])
+    return losses
+
+
+def mean_over_lesions(difference: Floats, lesion: Integers) -> tuple[float, float]:
+    """Mean of a difference (N,) over images, and its standard error over L lesions.
+
+    The mean is a ratio of two sums over lesions, hence √(L/(L − 1) · Σ_l (Σ_{i in l} (d_i − mean))²) / N.
+    """
+    mean, lesions = difference.mean(), int(lesion.max()) + 1
+    of_lesions = np.bincount(lesion, difference - mean)
+    error = np.sqrt(lesions / (lesions - 1) * (of_lesions**2).sum()) / len(difference)
+    return float(mean), float(error)

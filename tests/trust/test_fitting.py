@@ -1,0 +1,122 @@
+"""All of trust fitted together: what each part rests on, and what few images allow."""
+
+import numpy as np
+import pytest
+
+from transxv2s.scoring.bootstrap import lesion_numbers
+from transxv2s.taxonomy import ISIC2019
+from transxv2s.trust.calibration import softmax
+from transxv2s.trust.fitting import (
+    KNOWN,
+    NOVEL_SHARE,
+    Outputs,
+    evenly_by_class,
+    fit,
+    held_out_probabilities,
+    learn_novelty,
+)
+from transxv2s.trust.judgement import Judge, advice
+from transxv2s.trust.policy import Goals
+from transxv2s.trust.scaling import Temperature
+from transxv2s.trust.scaling_fit import FOLDS, SEED, folds_of
+from transxv2s.trust.scaling_fit import fit as fit_scaling
+
+SIZES = dict.fromkeys(ISIC2019.codes, 1000) | {"DF": 50, "VASC": 100}
+
+
+def outputs(lesions: int, seed: int, far: float = 0.0) -> Outputs:
+    """A network that is right more often than not and too sure; two images of each lesion."""
+    generator = np.random.default_rng(seed)
+    labels = np.repeat(generator.choice(8, lesions, p=[0.2, 0.4, 0.12, 0.06, 0.1, 0.04, 0.04, 0.04]), 2)
+    logits = generator.normal(0, 2, (2 * lesions, 8)) + 4 * np.eye(8)[labels]
+    centres = np.random.default_rng(99).normal(0, 3, (8, 12))
+    features = centres[labels] + generator.normal(0, 1, (2 * lesions, 12)) + far
+    return Outputs(logits, features, labels, [f"lesion {i // 2}" for i in range(2 * lesions)])
+
+
+def test_sets_and_policy_rest_on_lesions_that_the_scaling_was_not_fitted_on() -> None:
+    given = outputs(300, 0)
+    fitted = fit(given, None, ISIC2019, SIZES, "somewhere")
+    assert fitted.choice is not None
+    kind = fitted.choice.kind
+    assert fitted.trust.scaling == fit_scaling(kind, given.logits, given.labels, given.lesions)
+    fold = folds_of(given.labels, lesion_numbers(given.lesions, 600), FOLDS, SEED)
+    out = fold == 2
+    lesions = [lesion for lesion, left in zip(given.lesions, out, strict=True) if not left]
+    scaling = fit_scaling(kind, given.logits[~out], given.labels[~out], lesions)
+    np.testing.assert_allclose(fitted.held_out[out], scaling.probabilities(given.logits[out]))
+    again = held_out_probabilities(kind, given)
+    np.testing.assert_array_equal(fitted.held_out, again)
+    assert fitted.trust.fitted_on == "somewhere"
+    assert fitted.trust.sets.limits.lesions == tuple(np.bincount(given.labels[::2], minlength=8))
+
+
+def test_a_form_that_names_rare_classes_less_is_not_taken() -> None:
+    """Training drew classes evenly: the likelihood wants their shares back, balanced accuracy does not."""
+    generator = np.random.default_rng(0)
+    labels = generator.choice(8, 1500, p=[0.02, 0.86, 0.02, 0.02, 0.02, 0.02, 0.02, 0.02])
+    logits = generator.normal(0, 1, (1500, 8)) + 2 * np.eye(8)[labels]
+    given = Outputs(logits, logits, labels, [str(i) for i in range(1500)])
+    fitted = fit(given, None, ISIC2019, SIZES, "")
+    assert isinstance(fitted.trust.scaling, Temperature)
+    assert fitted.choice is not None
+    assert fitted.choice.kind == "temperature"
+    assert fitted.choice.scores["vector"].gain > fitted.choice.scores["vector"].standard_error
+    np.testing.assert_array_equal(fitted.held_out.argmax(1), softmax(logits).argmax(1))
+
+
+def test_rare_and_missed_classes_get_a_floor_the_rarest_first() -> None:
+    given = outputs(400, 1)
+    given.logits[given.labels == 3] -= 6 * np.eye(8)[3]  # actinic keratosis is never named
+    policy = fit(given, None, ISIC2019, SIZES, "").trust.policy
+    assert list(policy.rare) == ["DF", "VASC", "AK"]
+
+
+def test_novelty_calls_few_known_images_novel_and_far_ones_all() -> None:
+    score = learn_novelty(outputs(500, 2))
+    known = outputs(400, 3)
+    fitted = fit(known, score, ISIC2019, SIZES, "validation")
+    assert fitted.score is score
+    assert fitted.trust.novelty is not None
+    assert fitted.trust.novelty.share == NOVEL_SHARE
+    judge = Judge(fitted.trust, ISIC2019, fitted.score)
+    for further, least, most in ((outputs(400, 4), 0.0, 0.05), (outputs(400, 5, far=9.0), 0.99, 1.0)):
+        evidence = judge.evidence(further.logits, further.features, [()] * len(further.labels))
+        assert least <= evidence.novel.mean() <= most
+        words = judge.reasons(evidence)
+        assert all(("unlike" in " ".join(w)) == novel for w, novel in zip(words, evidence.novel, strict=True))
+
+
+def test_few_images_give_temperature_scaling_and_no_novelty() -> None:
+    given = outputs(4, 0)
+    fitted = fit(given, learn_novelty(outputs(100, 1)), ISIC2019, SIZES, "")
+    assert isinstance(fitted.trust.scaling, Temperature)
+    assert (fitted.choice, fitted.score, fitted.trust.novelty) == (None, None, None)
+    assert fitted.trust.sets.always() == list(range(8)), "no class has enough lesions for a limit"
+
+
+def test_sets_by_group_and_the_goals_that_were_asked_for() -> None:
+    given = outputs(300, 6)
+    grouped = Outputs(
+        given.logits, given.features, given.labels, given.lesions, groups=["here", "there"] * 300
+    )
+    goals = Goals(sensitivity=0.8, rare_sensitivity=0.7, budget=0.6)
+    fitted = fit(grouped, None, ISIC2019, SIZES, "", goals=goals, coverage=0.8, grouping="source")
+    assert set(fitted.trust.sets.groups) == {"here", "there"}
+    assert (fitted.trust.sets.coverage, fitted.trust.policy.goals) == (0.8, goals)
+    assert fitted.tuned.shares["all"] <= 0.6
+
+
+def test_training_images_are_taken_evenly_from_each_class() -> None:
+    labels = [0] * (3 * KNOWN) + [5] * 7 + [2] * (KNOWN + 1)
+    places = evenly_by_class(labels)
+    assert places == sorted(set(places))
+    assert [sum(labels[i] == k for i in places) for k in (0, 5, 2)] == [KNOWN, 7, KNOWN]
+    assert (places[0], places[-1]) == (0, len(labels) - 1)
+
+
+@pytest.mark.parametrize(("code", "words"), [("NV", ""), ("MEL", "is malignant"), ("AK", "is precancerous")])
+def test_advice(code: str, words: str) -> None:
+    said = advice(code, ISIC2019)
+    assert words in said
+    assert bool(said) == bool(words)
