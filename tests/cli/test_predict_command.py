@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from transxv2s import NOTICE
@@ -13,6 +14,7 @@ from transxv2s.checkpoint import read_checkpoint
 from transxv2s.classifier import Classifier, Prepared
 from transxv2s.finding import Finding
 from transxv2s.taxonomy import ISIC2019
+from transxv2s.trust.rules import DISAGREE
 
 from .conftest import Run, draw_lesion
 
@@ -146,3 +148,22 @@ def test_bad_usage_is_exit_code_2_and_no_output(
     assert (result.code, result.out) == (2, "")
     assert result.err
     assert "Traceback" not in result.err
+
+
+def test_views_of_a_lesion_that_disagree_are_referred(
+    run: Run, checkpoint: Path, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def each_another(_: Classifier, images: Sequence[Prepared]) -> tuple[np.ndarray, np.ndarray]:
+        return 9 * np.eye(8, dtype=np.float32)[: len(images)], np.zeros((len(images), 1), np.float32)
+
+    monkeypatch.setattr(Classifier, "outputs", each_another)
+    command = ("predict", study / "a.png", study / "ann", "--checkpoint", checkpoint, "--json", "--lesions")
+    table = tmp_path / "lesions.csv"
+    for second, torn in (("one", True), ("two", False)):
+        table.write_text(f"image,lesion\na.png,one\nlesion,{second}\n")
+        found = json.loads(run(*command, table).out)["findings"]
+        assert [DISAGREE in finding["reasons"] for finding in found] == [torn, torn]
+    table.write_text("image,lesion\nother,one\n")
+    result = run(*command, table)
+    assert result.code == 2
+    assert "names none of the images" in result.err

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from explain.networks import FULL, SMALL, images, own, shared
 from transxv2s.explain import SIX, HeatMap, graph_attention, heat_maps
+from transxv2s.explain.observation import Observation
 from transxv2s.explain.scorecam import AT_ONCE
 from transxv2s.explain.twin import twin
 from transxv2s.nets import TransXV2SNet
@@ -72,13 +73,22 @@ def test_nothing_is_left_behind_by_an_exception(
     monkeypatch: pytest.MonkeyPatch, method: str, call: int
 ) -> None:
     """The network's head fails the first time, and when the method is at work."""
-    network, calls, head = own(SMALL), iter(range(1000)), TransXV2SNet.forward_head
+    network, calls = own(SMALL), iter(range(1000))
+    head, logits_from = TransXV2SNet.forward_head, Observation.logits_from
 
-    def failing(self: TransXV2SNet, maps: dict[str, Tensor]) -> Tensor:
+    def perhaps_fail() -> None:
         if next(calls) == (0 if method == "eigencam" else call):  # it looks no further than the map
             raise RuntimeError("no memory")
+
+    def failing(self: TransXV2SNet, maps: dict[str, Tensor]) -> Tensor:
+        perhaps_fail()
         return head(self, maps)
 
+    def failing_from(self: Observation, *arguments: Any) -> Tensor:
+        perhaps_fail()
+        return logits_from(self, *arguments)
+
+    monkeypatch.setattr(Observation, "logits_from", failing_from)
     monkeypatch.setattr(TransXV2SNet, "forward_head", failing)
     monkeypatch.setattr(TransXV2SNet, "forward", lambda self, x: failing(self, self.get_feature_maps(x)))
     with unchanged(network), pytest.raises(RuntimeError, match="no memory"):

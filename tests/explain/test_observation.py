@@ -22,7 +22,7 @@ def test_from_every_map_the_network_comes_to_the_same_logits(variant: str) -> No
     for name in names:
         steps = observation.branch_of(name)
         logits = observation.logits_from(steps, name, observation.maps[name][1:], image=1)
-        torch.testing.assert_close(logits, observation.logits[1:], atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(logits.float(), observation.logits[1:], atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_changed_map_changes_the_logits_as_in_the_network(name: str, module: s
     expected = network(x)
     handle.remove()
     actual = observation.logits_from(observation.branch_of(name), name, changed)
-    torch.testing.assert_close(actual, expected)
+    torch.testing.assert_close(actual.float(), expected)
     assert not torch.allclose(expected, network(x), atol=1e-3), "the map must matter"
 
 

@@ -36,6 +36,14 @@ def predict(
     heat_maps: Annotated[
         bool, typer.Option("--heat-maps", help="Show in the report where the network looked; needs --out.")
     ] = False,
+    lesions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            dir_okay=False,
+            help="CSV with columns image (id or file name) and lesion: views that disagree are referred.",
+        ),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images that the network sees at once.")] = 16,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
@@ -58,7 +66,8 @@ def predict(
     files = find_images(images)
     make_folders(*[folder for folder in (out, table and table.parent) if folder])
     classifier = load(checkpoint, device)
-    outcomes = examine(classifier, files, batch_size, out is not None, heat_maps)
+    views = _lesions(lesions, files) if lesions else {}
+    outcomes = _with_views(examine(classifier, files, batch_size, out is not None, heat_maps), views)
     cards = [outcome for outcome in outcomes if isinstance(outcome, Card)]
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
     if table:
@@ -72,6 +81,37 @@ def predict(
         console.print(outputs.to_table(outcomes))
         console.print(f"\n{NOTICE}")
     raise typer.Exit(SOME_FAILED if failures else 0)
+
+
+def _lesions(path: Path, files: list[Path]) -> dict[str, str]:
+    """Lesion by finding id; the table names images by id or by file name.
+
+    Raises:
+        ConfigError: It names none of the images.
+    """
+    from transxv2s.classifier import unique_ids
+    from transxv2s.cli.inputs import readable
+    from transxv2s.datasets.tables import read_table, unique_rows
+
+    rows = unique_rows(path, read_table(path, ("image", "lesion")), "image")
+    ids = unique_ids([readable(file) for file in files])
+    named = {i: rows.get(i, rows.get(file.stem)) for i, file in zip(ids, files, strict=True)}
+    known = {i: row["lesion"] for i, row in named.items() if row and row["lesion"]}
+    if not known:
+        raise ConfigError(f"{path} names none of the images: its column image takes ids or file names")
+    return known
+
+
+def _with_views(outcomes: list["Card | Failure"], lesions: dict[str, str]) -> list["Card | Failure"]:
+    """Cards whose findings know of the other views of their lesion."""
+    from dataclasses import replace
+
+    from transxv2s.reports.prediction import Card
+    from transxv2s.views import with_views
+
+    findings = [outcome.finding for outcome in outcomes if isinstance(outcome, Card)]
+    found = {finding.id: finding for finding in with_views(findings, lesions)}
+    return [replace(o, finding=found[o.finding.id]) if isinstance(o, Card) else o for o in outcomes]
 
 
 def load(checkpoint: Path | None, device: str) -> "Classifier":

@@ -29,5 +29,5 @@ def channel_falls(observation: Observation, name: str, image: int) -> Tensor:
         without = whole.repeat(len(channels), 1, 1, 1)
         without[torch.arange(len(channels)), channels] = 0
         logits.append(observation.logits_from(steps, name, without, image))
-    falls = observation.logits[image] - torch.cat(logits)
-    return falls[:, observation.classes[image]].T
+    falls = observation.logits_from(steps, name, whole.unsqueeze(0), image) - torch.cat(logits)
+    return falls[:, observation.classes[image]].T.to(whole.dtype)

@@ -1,10 +1,11 @@
 """What the methods look at: a network's maps and logits of some images, and ways to go on from any map."""
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from transxv2s.errors import InputError
 from transxv2s.explain.twin import twin
@@ -40,6 +41,7 @@ class Observation:
         if not self.images.isfinite().all():
             raise InputError("an image has values that are not finite: prepare it again from its file")
         self._branches = self.network.branches()
+        self._head = copy.deepcopy(nn.ModuleList([self.network.fusion, self.network.classifier])).double()
         with torch.no_grad():
             self.maps: Maps = {IMAGE: self.images} | self.network.get_feature_maps(self.images)
             self.logits = self.network.forward_head(self.maps)
@@ -66,6 +68,9 @@ class Observation:
     ) -> Tensor:
         """Logits (N, number of classes) with other values for a map; only what follows from it runs.
 
+        The maps are in the network's number type, what is made of them in float64: by one channel a logit
+        changes hardly more than float32 rounds it.
+
         Args:
             steps: The branch that sees the other values.
             name: The map.
@@ -79,7 +84,10 @@ class Observation:
         kept = {other: self.maps[other] for other in needed - changed - {name}}
         if image is not None:
             kept = {other: m[image].expand(len(values), -1, -1, -1) for other, m in kept.items()}
-        return self.network.forward_head(walk(rest, kept | {name: values}))
+        maps, (fusion, classifier) = walk(rest, kept | {name: values}), self._head
+        terms = (term for branch in self.network.fusion.branches for term in branch)
+        logits: Tensor = classifier(fusion({term: maps[term].double().mean((2, 3)) for term in terms}))
+        return logits
 
     def gradients(self, name: str) -> Tensor:
         """Gradients of the classes' logits by a map: (B, K, C, h, w)."""

@@ -15,6 +15,7 @@ from transxv2s.taxonomy import DiagnosticClass, Taxonomy
 from transxv2s.trust.policy import ReferralPolicy
 
 Booleans = NDArray[np.bool_]
+DISAGREE = "views of this lesion are predicted differently"
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ RULES = {
     "quality": Rule(_poor, _poor_words),
     "views": Rule(
         lambda _, evidence, __: evidence.disagree,
-        lambda *_: ["views of this lesion are predicted differently"],
+        lambda *_: [DISAGREE],
     ),
 }
 
