@@ -52,10 +52,7 @@ def calibrate(
     group_by: Annotated[
         Literal["source", "age"] | None, typer.Option(help="Prediction sets for each group on its own.")
     ] = None,
-    ham10000: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="isic2019: take HAM10000's files, which may be larger, from here."),
-    ] = None,
+    ham10000: options.Ham10000 = None,
     table: options.Table = None,
     columns: options.Columns = None,
     labels: options.Labels = None,

@@ -30,6 +30,10 @@ Labels: TypeAlias = Annotated[
         help="Table and folder: what labels mean, or a YAML file of that; '-' leaves images out.",
     ),
 ]
+Ham10000: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="isic2019: take HAM10000's files, which may be larger, from here."),
+]
 TaxonomyName: TypeAlias = Annotated[
     str | None,
     typer.Option(

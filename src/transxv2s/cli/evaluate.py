@@ -41,10 +41,7 @@ def evaluate(
     floor: Annotated[
         float, typer.Option(min=0, max=1, help="A class with less recall raises an alarm.")
     ] = 0.5,
-    ham10000: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="isic2019: take HAM10000's files, which may be larger, from here."),
-    ] = None,
+    ham10000: options.Ham10000 = None,
     table: options.Table = None,
     columns: options.Columns = None,
     labels: options.Labels = None,
