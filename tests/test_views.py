@@ -4,8 +4,7 @@ import pytest
 
 from transxv2s.finding import Finding
 from transxv2s.taxonomy import ISIC2019
-from transxv2s.trust.rules import DISAGREE
-from transxv2s.views import with_views
+from transxv2s.views import DISAGREE, with_views
 
 
 def finding(name: str, code: str, *reasons: str) -> Finding:
@@ -29,6 +28,7 @@ def finding(name: str, code: str, *reasons: str) -> Finding:
 def test_all_views_of_a_torn_lesion_are_referred() -> None:
     given = [finding("a", "NV"), finding("b", "MEL", "blurred"), finding("c", "NV"), finding("d", "BCC")]
     found = with_views(given, {"a": "one", "b": "one", "c": "two"})
+    assert DISAGREE == "views of this lesion are predicted differently"
     assert [f.reasons for f in found] == [[DISAGREE], ["blurred", DISAGREE], [], []]
     assert [f.decision for f in found] == ["expert_review", "expert_review", "answer", "answer"]
     assert [f.advice for f in found] == ["", "", "see someone", "see someone"]

@@ -238,9 +238,9 @@ class Classifier:
         quality = [image.quality for image in images]
         if self._judge:
             return self._judge.evidence(logits, features, quality, [image.group for image in images])
-        probabilities, none = softmax(logits), np.zeros(len(images), dtype=bool)
+        probabilities = softmax(logits)
         first = np.arange(probabilities.shape[1]) == probabilities.argmax(axis=1)[:, None]
-        return Evidence(probabilities, first, none, quality, none)
+        return Evidence(probabilities, first, np.zeros(len(images), dtype=bool), quality)
 
     def _finding(self, image: Prepared, evidence: Evidence, i: int, reasons: list[str]) -> Finding:
         """What is said of one image, which is image i of the evidence."""

@@ -1,13 +1,15 @@
-"""Writing files so that no half of one is ever found, and telling whether one has changed."""
+"""Writing files so that no half of one is ever found, reading YAML, and telling a changed file."""
 
 import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from transxv2s.errors import DataError
+import yaml
+
+from transxv2s.errors import ConfigError, DataError
 
 KEY_BYTES = 16
 
@@ -43,6 +45,24 @@ def write_whole(path: Path, content: str | bytes) -> None:
             stream.write(content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise DataError(f"{path} cannot be written ({error.strerror}); name another place.") from error
+
+
+def read_yaml(path: Path, missing: str) -> Any:
+    """The content of a YAML file.
+
+    Args:
+        path: The file.
+        missing: What to say where there is none.
+
+    Raises:
+        ConfigError: It is not there, or cannot be read as YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(missing) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} is not a readable YAML file: {error}") from error
 
 
 def make_folders(*folders: Path) -> None:

@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from transxv2s.finding import Finding
-from transxv2s.trust.rules import DISAGREE
+
+DISAGREE = "views of this lesion are predicted differently"
 
 
 def with_views(findings: Sequence[Finding], lesions: Mapping[str, str]) -> list[Finding]:

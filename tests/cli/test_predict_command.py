@@ -14,7 +14,7 @@ from transxv2s.checkpoint import read_checkpoint
 from transxv2s.classifier import Classifier, Prepared
 from transxv2s.finding import Finding
 from transxv2s.taxonomy import ISIC2019
-from transxv2s.trust.rules import DISAGREE
+from transxv2s.views import DISAGREE
 
 from .conftest import Run, draw_lesion
 

@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from transxv2s.classifier import Classifier, Prepared
+from transxv2s.checkpoint import read_checkpoint
+from transxv2s.classifier import Classifier, Prepared, default_checkpoint
 from transxv2s.datasets.records import Record
 from transxv2s.errors import DataError
 from transxv2s.evaluation.predictions import predict
 from transxv2s.finding import Finding
 from transxv2s.taxonomy import ISIC2019
+from transxv2s.trust import Evidence, Judge
 
 CODES = ISIC2019.codes
 
@@ -126,3 +129,24 @@ def test_a_file_that_is_no_predictions_says_what_to_do(
     (tmp_path / "p.csv").write_text("hello\n")
     with pytest.raises(DataError, match="remove it, or name another folder with --out"):
         predict(classifier, records, CODES, tmp_path / "p.csv")
+
+
+def test_sets_by_group_take_the_group_of_each_image(
+    records: list[Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = read_checkpoint(default_checkpoint())
+    assert loaded.config.trust is not None
+    sets = loaded.config.trust.sets
+    here = sets.model_copy(update={"grouping": "source", "groups": {"MSK": sets.limits}})
+    trust = loaded.config.trust.model_copy(update={"sets": here})
+    grouped = replace(loaded, config=loaded.config.model_copy(update={"trust": trust}))
+    asked: list[str | None] = []
+    judge = Judge.evidence
+
+    def noting(self: Judge, logits: Any, features: Any, quality: Any, groups: Any = None) -> Evidence:
+        asked.extend(groups)
+        return judge(self, logits, features, quality, groups)
+
+    monkeypatch.setattr(Judge, "evidence", noting)
+    predict(Classifier(grouped, "cpu"), records, CODES, tmp_path / "p.csv")
+    assert asked == [record.source for record in records]

@@ -17,7 +17,6 @@ def evidence(
     members: tuple[str, ...] = (),
     novel: bool = False,
     notes: tuple[str, ...] = (),
-    disagree: bool = False,
 ) -> Evidence:
     """The named probabilities, what is left shared by the other classes; the same findings for all rows."""
     values = [
@@ -28,9 +27,7 @@ def evidence(
         [code in members or code == max(row, key=row.__getitem__) for code in ISIC2019.codes] for row in rows
     ]
     count = len(rows)
-    return Evidence(
-        np.array(values), np.array(in_set), np.full(count, novel), [notes] * count, np.full(count, disagree)
-    )
+    return Evidence(np.array(values), np.array(in_set), np.full(count, novel), [notes] * count)
 
 
 def said(policy: ReferralPolicy, given_evidence: Evidence) -> list[str]:
@@ -78,23 +75,22 @@ def test_low_confidence_and_the_limit_itself() -> None:
     assert said(policy, evidence({"NV": 0.6})) == []
 
 
-def test_novelty_quality_and_views() -> None:
-    found = evidence({"NV": 0.9}, novel=True, notes=("it is blurred", "it is dark"), disagree=True)
+def test_novelty_and_quality() -> None:
+    found = evidence({"NV": 0.9}, novel=True, notes=("it is blurred", "it is dark"))
     assert said(LAX, found) == [
         "is unlike the images that the network learnt from",
         "it is blurred",
         "it is dark",
-        "views of this lesion are predicted differently",
     ]
 
 
 def test_classes_of_which_nothing_is_known_are_never_answered() -> None:
     own = Taxonomy("own", (DiagnosticClass("WART", "wart", "unknown"), ISIC2019["NV"]))
     none = np.zeros(1, bool)
-    found = Evidence(np.array([[0.9, 0.1]]), np.array([[True, False]]), none, [()], none)
+    found = Evidence(np.array([[0.9, 0.1]]), np.array([[True, False]]), none, [()])
     (words,) = reasons(LAX, found, own)[0]
     assert words == "looks most like wart, of which it is not known whether it is benign"
-    benign = Evidence(np.array([[0.4, 0.6]]), np.array([[False, True]]), none, [()], none)
+    benign = Evidence(np.array([[0.4, 0.6]]), np.array([[False, True]]), none, [()])
     (words,) = reasons(LAX.model_copy(update={"max_suspicion": 0.3}), benign, own)[0]
     assert words.startswith("is malignant, precancerous or unknown with a probability of 40 %")
 
@@ -112,12 +108,12 @@ def test_one_image_meets_what_many_meet(
     policy = ReferralPolicy(min_confidence=confidence, max_suspicion=suspicion, rare=rare, mixed_sets=mixed)
     values = np.array(rows) / np.array(rows).sum(axis=1, keepdims=True)
     members, none = values >= 0.2, np.zeros(len(rows), bool)
-    together = Evidence(values, members, none, [()] * len(rows), none)
+    together = Evidence(values, members, none, [()] * len(rows))
     words = reasons(policy, together, ISIC2019)
     assert [bool(w) for w in words] == referred(policy, together, ISIC2019).tolist()
     assert set(referred_by(policy, together, ISIC2019)) == set(RULES)
     for i in range(len(rows)):
-        alone = Evidence(values[i : i + 1], members[i : i + 1], none[:1], [()], none[:1])
+        alone = Evidence(values[i : i + 1], members[i : i + 1], none[:1], [()])
         assert reasons(policy, alone, ISIC2019) == [words[i]]
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from transxv2s.errors import ConfigError
+from transxv2s.files import read_yaml
 from transxv2s.training.recipe import Recipe, load_recipe
 
 Changes = dict[str, Any]
@@ -103,12 +103,7 @@ def load_plan(path: Path) -> Plan:
     Raises:
         ConfigError: The file cannot be read, a key or value is wrong, or a row does not fit the recipe.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"there is no plan {path}; configs/ablation holds some") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} is not a readable YAML file: {error}") from error
+    content = read_yaml(path, f"there is no plan {path}; configs/ablation holds some")
     try:
         plan = Plan.model_validate(content)
     except ValidationError as error:

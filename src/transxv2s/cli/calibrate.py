@@ -1,7 +1,6 @@
 """`transxv2s calibrate`: how far a checkpoint can be trusted, fitted on images it was not trained on."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -69,12 +68,9 @@ def calibrate(
     from transxv2s.checkpoint import read_checkpoint
     from transxv2s.classifier import Classifier
     from transxv2s.datasets import splits
-    from transxv2s.datasets.ham10000 import files
-    from transxv2s.datasets.records import with_larger_files
     from transxv2s.errors import DataError
     from transxv2s.evaluation.calibration import calibrate as fit_trust
     from transxv2s.evaluation.run import Chosen
-    from transxv2s.taxonomy import OWN
     from transxv2s.trust.policy import Goals
 
     loaded = read_checkpoint(checkpoint)
@@ -86,15 +82,14 @@ def calibrate(
         columns=columns,
         labels=labels,
         taxonomy=taxonomy,
-        classes=own if own.name == OWN else None,
+        model=own,
+        ham10000=ham10000,
     )
     if reading.taxonomy != own:
         raise DataError(
             f"{dataset} has the classes of {reading.taxonomy.name}, the checkpoint those of {own.name}: "
             "calibrate on images labelled in the checkpoint's own classes"
         )
-    if ham10000:
-        reading = replace(reading, records=with_larger_files(reading.records, files(ham10000)))
     results = fit_trust(
         loaded,
         Classifier(loaded, device),

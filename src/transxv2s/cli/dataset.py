@@ -1,5 +1,6 @@
 """What all commands that read a labelled data set ask for."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -51,7 +52,8 @@ def read_dataset(
     columns: str | None,
     labels: str | None,
     taxonomy: str | None,
-    classes: "Taxonomy | None" = None,
+    model: "Taxonomy | None" = None,
+    ham10000: Path | None = None,
 ) -> "Reading":
     """The data set that the options name.
 
@@ -62,27 +64,36 @@ def read_dataset(
         columns: See the options.
         labels: See the options.
         taxonomy: See the options.
-        classes: Of a table or folder for which no taxonomy is named.
+        model: Classes of the network that is to see it; own ones are those of a table or folder for which
+            no taxonomy is named.
+        ham10000: See the options.
 
     Raises:
         ConfigError: An option has no known meaning.
         DataError: The data set is missing, incomplete or contradicts itself.
     """
     from transxv2s.datasets import labels as label_maps
+    from transxv2s.datasets.ham10000 import files
+    from transxv2s.datasets.records import with_larger_files
     from transxv2s.datasets.registry import TableOptions, read
     from transxv2s.datasets.table import parse_columns
     from transxv2s.errors import ConfigError
+    from transxv2s.taxonomy import OWN
 
     foreign = _foreign_options(name, table=table, columns=columns, labels=labels, taxonomy=taxonomy)
     if foreign:
         raise ConfigError(f"{', '.join(foreign)} would mean nothing for {name}: leave out what is not for it")
+    own = model if model and model.name == OWN else None
     options = TableOptions(
         path=table,
         columns=parse_columns(columns or ""),
         label_map=label_maps.parse(labels) if labels else None,
-        taxonomy=label_maps.taxonomy_named(taxonomy) if taxonomy else classes,
+        taxonomy=label_maps.taxonomy_named(taxonomy) if taxonomy else own,
     )
-    return read(name, root, options)
+    reading = read(name, root, options)
+    if ham10000 is None:
+        return reading
+    return replace(reading, records=with_larger_files(reading.records, files(ham10000)))
 
 
 def _foreign_options(name: str, **given: object) -> list[str]:

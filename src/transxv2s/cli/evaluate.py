@@ -1,7 +1,6 @@
 """`transxv2s evaluate`: what a checkpoint is worth on labelled images."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -58,18 +57,14 @@ def evaluate(
     from transxv2s.checkpoint import read_config
     from transxv2s.classifier import Classifier, default_checkpoint
     from transxv2s.datasets import splits
-    from transxv2s.datasets.ham10000 import files
-    from transxv2s.datasets.records import with_larger_files
     from transxv2s.errors import ConfigError
     from transxv2s.evaluation.run import Chosen, run
     from transxv2s.files import make_folders
-    from transxv2s.taxonomy import OWN
 
     if split is None and (fold is not None or leaky):
         raise ConfigError("--fold and --leaky are about a split: name it with --split")
     make_folders(out)
     where = checkpoint or default_checkpoint()
-    own = read_config(where)[0].to_taxonomy()
     reading = options.read_dataset(
         dataset,
         root,
@@ -77,10 +72,9 @@ def evaluate(
         columns=columns,
         labels=labels,
         taxonomy=taxonomy,
-        classes=own if own.name == OWN else None,
+        model=read_config(where)[0].to_taxonomy(),
+        ham10000=ham10000,
     )
-    if ham10000:
-        reading = replace(reading, records=with_larger_files(reading.records, files(ham10000)))
     loaded = splits.load(split) if split else None
     if loaded and fold is not None:
         loaded = loaded.for_fold(fold)

@@ -12,22 +12,21 @@ from numpy.typing import NDArray
 from transxv2s.checkpoint import Checkpoint, with_trust
 from transxv2s.classifier import Classifier
 from transxv2s.datasets.copies import fingerprints_of
+from transxv2s.datasets.duplicates import Fingerprints
 from transxv2s.datasets.provenance import overlap
 from transxv2s.datasets.records import Record
 from transxv2s.errors import DataError
 from transxv2s.evaluation.operating_figure import operating_curve
-from transxv2s.evaluation.outputs import outputs_of
+from transxv2s.evaluation.outputs import group_of, outputs_of
 from transxv2s.evaluation.reliability_figure import reliability_before_and_after
 from transxv2s.evaluation.run import Chosen
 from transxv2s.files import make_folders, write_whole
 from transxv2s.scoring.calibration import calibration
-from transxv2s.scoring.subgroups import age_band
 from transxv2s.trust.calibration import softmax
 from transxv2s.trust.fitting import Fitted, Outputs, evenly_by_class, fit, learn_novelty
 from transxv2s.trust.policy import Goals
 
 RESULTS, CURVE, RELIABILITY = "calibration.json", "operating_curve.png", "reliability.png"
-GROUPINGS = ("source", "age")
 
 
 def calibrate(
@@ -65,11 +64,10 @@ def calibrate(
     """
     make_folders(report)
     records, same = chosen.records(), _split_of_training(checkpoint, chosen)
-    if not same:
-        _refuse_seen(classifier, records)
-    lesions = dict(
-        zip((r.id for r in records), chosen.lesions(records, fingerprints_of(records)), strict=True)
-    )
+    prints = None if same else fingerprints_of(records)
+    if prints is not None:
+        _refuse_seen(classifier, records, prints)
+    lesions = dict(zip((r.id for r in records), chosen.lesions(records, prints), strict=True))
     outputs, failures = outputs_of(
         classifier, records, lambda r: lesions[r.id], lambda r: group_of(r, grouping), "Calibrating"
     )
@@ -90,21 +88,14 @@ def calibrate(
     return results
 
 
-def group_of(record: Record, grouping: str | None) -> str | None:
-    """Of what group an image is; None where that is not known or there are no groups."""
-    if grouping is None:
-        return None
-    return record.source if grouping == "source" else age_band(record.age)
-
-
 def _split_of_training(checkpoint: Checkpoint, chosen: Chosen) -> bool:
     """Whether the images are what the network was validated on, by the digest of its split."""
     digest = checkpoint.config.training.get("split_digest")
     return chosen.split is not None and chosen.split.digest == digest and chosen.subset == "validation"
 
 
-def _refuse_seen(classifier: Classifier, records: Sequence[Record]) -> None:
-    found, seen = overlap(classifier.seen_images(), records, fingerprints_of(records))
+def _refuse_seen(classifier: Classifier, records: Sequence[Record], prints: Fingerprints) -> None:
+    found, seen = overlap(classifier.seen_images(), records, prints)
     if seen:
         raise DataError(
             f"{len(seen)} of the {found['images']} images share a lesion or a picture with those that the "

@@ -9,9 +9,17 @@ from transxv2s.classifier import Classifier, Prepared
 from transxv2s.datasets.records import Record
 from transxv2s.errors import DataError, ImageError
 from transxv2s.progress import progress
+from transxv2s.scoring.subgroups import age_band
 from transxv2s.trust.fitting import Outputs
 
 BATCH = 32
+
+
+def group_of(record: Record, grouping: str | None) -> str | None:
+    """Of what group an image is; None where that is not known or there are no groups."""
+    if grouping is None:
+        return None
+    return record.source if grouping == "source" else age_band(record.age)
 
 
 def outputs_of(
@@ -33,7 +41,7 @@ def outputs_of(
     Raises:
         DataError: No image can be read.
     """
-    made: list[tuple[Record, Prepared]] = []
+    made: list[tuple[Record, list[str]]] = []
     failures: dict[str, str] = {}
     logits, features = [], []
     with progress(title, len(records)) as advance, ThreadPoolExecutor() as pool:
@@ -46,7 +54,7 @@ def outputs_of(
                 said = classifier.outputs([image for _, image in ready])
                 logits.append(said[0])
                 features.append(said[1])
-                made += [(record, _without_pixels(image)) for record, image in ready]
+                made += [(record, image.quality) for record, image in ready]
             advance(len(batch))
     if not made:
         raise DataError(f"none of the images can be read; the first: {next(iter(failures.values()), 'none')}")
@@ -55,7 +63,7 @@ def outputs_of(
         np.concatenate(features).astype(np.float64),
         np.array([record.label for record, _ in made], np.intp),
         [lesion_of(record) for record, _ in made],
-        [image.quality for _, image in made],
+        [quality for _, quality in made],
         [group_of(record) for record, _ in made],
     ), failures
 
@@ -65,9 +73,3 @@ def _read(classifier: Classifier, record: Record) -> Prepared | str:
         return classifier.prepare(record.path)
     except ImageError as error:
         return error.reason
-
-
-def _without_pixels(image: Prepared) -> Prepared:
-    """Thousands of images would not fit into memory."""
-    nothing = np.zeros((0, 0, 3), np.uint8)
-    return Prepared(image.id, nothing, nothing, image.quality)

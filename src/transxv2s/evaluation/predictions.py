@@ -18,6 +18,7 @@ from transxv2s.classifier import Classifier, Prepared
 from transxv2s.datasets.records import Record
 from transxv2s.datasets.tables import read_table
 from transxv2s.errors import DataError, ImageError
+from transxv2s.evaluation.outputs import group_of
 from transxv2s.files import state_key, write_whole
 from transxv2s.finding import Finding
 from transxv2s.imaging.skin_tone import individual_typology_angle
@@ -151,7 +152,10 @@ def _prepared(classifier: Classifier, record: Record) -> tuple[Prepared, float |
         image = classifier.prepare(record.path)
     except ImageError as error:
         return error.reason
-    return replace(image, id=record.id, original=image.seen), individual_typology_angle(image.original)
+    trust = classifier.config.trust
+    group = group_of(record, trust.sets.grouping if trust else None)
+    shown = replace(image, id=record.id, original=image.seen, group=group)
+    return shown, individual_typology_angle(image.original)
 
 
 def _row(record: Record, label: str, angle: float | None, finding: Finding) -> Row:

@@ -68,10 +68,15 @@ class Chosen:
         leaky = LEAKY if self.leaky else ""
         return f"{leaky}{self.subset} part of split {self.split.digest}"
 
-    def lesions(self, records: Sequence[Record], prints: Fingerprints) -> list[str]:
-        """What intervals are taken over: groups of the split, or lesions and copies among the images."""
+    def lesions(self, records: Sequence[Record], prints: Fingerprints | None = None) -> list[str]:
+        """What intervals are taken over: groups of the split, or lesions and copies among the images.
+
+        Args:
+            records: The images.
+            prints: Their fingerprints, if they were taken already; a split needs none.
+        """
         if self.split is None:
-            return groups(records, find_pairs(prints))
+            return groups(records, find_pairs(fingerprints_of(records) if prints is None else prints))
         return [self.split.lesion[record.id] for record in records]
 
 

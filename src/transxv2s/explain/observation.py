@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, TypeVar
 
 import torch
@@ -41,7 +42,6 @@ class Observation:
         if not self.images.isfinite().all():
             raise InputError("an image has values that are not finite: prepare it again from its file")
         self._branches = self.network.branches()
-        self._head = copy.deepcopy(nn.ModuleList([self.network.fusion, self.network.classifier])).double()
         with torch.no_grad():
             self.maps: Maps = {IMAGE: self.images} | self.network.get_feature_maps(self.images)
             self.logits = self.network.forward_head(self.maps)
@@ -49,6 +49,11 @@ class Observation:
         self._check_classes()
         self._gradients: dict[str, Tensor] = {}
         self._found: dict[Callable[..., Any], Any] = {}
+
+    @cached_property
+    def _head(self) -> nn.ModuleList:
+        """Fusion and classifier in float64, a copy."""
+        return copy.deepcopy(nn.ModuleList([self.network.fusion, self.network.classifier])).double()
 
     def _check_classes(self) -> None:
         known, shape = self.logits.shape[1], (len(self.images), self.classes.shape[-1])

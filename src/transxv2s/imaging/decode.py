@@ -39,6 +39,23 @@ class Limits:
     max_side: int = 20_000
     min_side: int = 16
 
+    def problem_of_bytes(self, size: int) -> str | None:
+        """What is wrong with a file of this size, and what to do."""
+        if size > self.max_bytes:
+            return f"the file is larger than {self.max_bytes / 1e6:g} MB; make the image smaller"
+        return None
+
+    def problem_of_pixels(self, width: int, height: int) -> str | None:
+        """What is wrong with an image of this size, and what to do."""
+        found = f"the image is {width}×{height} pixels"
+        if min(width, height) < self.min_side:
+            return f"{found}; send one of at least {self.min_side} on each side"
+        if max(width, height) > self.max_side:
+            return f"{found}; make it smaller, to at most {self.max_side} on each side"
+        if width * height > self.max_pixels:
+            return f"{found}; make it smaller, to at most {self.max_pixels:,} pixels"
+        return None
+
 
 DEFAULT_LIMITS = Limits()
 
@@ -140,18 +157,13 @@ def _decoded(content: bytes, limits: Limits) -> Rgb:
 
 
 def _check_bytes(size: int, limits: Limits) -> None:
-    if size > limits.max_bytes:
-        raise _Refused(f"the file is larger than {limits.max_bytes / 1e6:g} MB; make the image smaller")
+    if problem := limits.problem_of_bytes(size):
+        raise _Refused(problem)
 
 
 def _check_size(width: int, height: int, limits: Limits) -> None:
-    found = f"the image is {width}×{height} pixels"
-    if min(width, height) < limits.min_side:
-        raise _Refused(f"{found}; send one of at least {limits.min_side} on each side")
-    if max(width, height) > limits.max_side:
-        raise _Refused(f"{found}; make it smaller, to at most {limits.max_side} on each side")
-    if width * height > limits.max_pixels:
-        raise _Refused(f"{found}; make it smaller, to at most {limits.max_pixels:,} pixels")
+    if problem := limits.problem_of_pixels(width, height):
+        raise _Refused(problem)
 
 
 def _check_frames(image: Image.Image) -> None:

@@ -37,7 +37,7 @@ class Merge(nn.Module):
 class StridedDepthwise(Conv2dSame):
     """A depthwise convolution with stride that trains in float32 on processors.
 
-    In bfloat16 oneDNN has no fast gradient for it: 20 to 40 times slower, a twentieth of the whole step.
+    In bfloat16 oneDNN has no fast gradient for it.
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from transxv2s.checkpoint import CheckpointConfig
-from transxv2s.explain.meaning import MEANING
 from transxv2s.reports.page import fill
 from transxv2s.reports.panels import Shown
-from transxv2s.reports.prediction import Card, Failure, performance
+from transxv2s.reports.prediction import Card, Failure, standing
 
 
 @dataclass(frozen=True)
@@ -48,14 +47,5 @@ def render(
         digest: Of that checkpoint.
         moment: When they were explained; with a time zone.
     """
-    return fill(
-        "explanation.html.j2",
-        explained=explained,
-        failures=failures,
-        config=config,
-        taxonomy=config.to_taxonomy(),
-        digest=digest,
-        performance=performance(config),
-        moment=moment,
-        meaning=MEANING,
-    )
+    facts = standing(config, digest, moment)
+    return fill("explanation.html.j2", explained=explained, failures=failures, **facts)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -81,6 +82,18 @@ def performance(config: CheckpointConfig) -> str:
     )
 
 
+def standing(config: CheckpointConfig, digest: str, moment: datetime) -> dict[str, Any]:
+    """What every page on a checkpoint's work tells of the checkpoint; arguments as of `render`."""
+    return {
+        "config": config,
+        "taxonomy": config.to_taxonomy(),
+        "digest": digest,
+        "performance": performance(config),
+        "moment": moment,
+        "meaning": MEANING,
+    }
+
+
 def render(
     cards: Sequence[Card],
     failures: Sequence[Failure],
@@ -97,14 +110,4 @@ def render(
         digest: Of that checkpoint.
         moment: When they were examined; with a time zone.
     """
-    return fill(
-        "report.html.j2",
-        cards=cards,
-        failures=failures,
-        config=config,
-        taxonomy=config.to_taxonomy(),
-        digest=digest,
-        performance=performance(config),
-        moment=moment,
-        meaning=MEANING,
-    )
+    return fill("report.html.j2", cards=cards, failures=failures, **standing(config, digest, moment))

@@ -6,10 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from transxv2s.errors import ConfigError
+from transxv2s.files import read_yaml
 
 Keep = Literal["referred", "all", "nothing"]
 
@@ -115,12 +115,7 @@ class Settings(BaseModel):
 def _content(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"there is no settings file {path}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} is not a readable YAML file: {error}") from error
+    content = read_yaml(path, f"there is no settings file {path}")
     if content is not None and not isinstance(content, dict):
         raise ConfigError(f"{path} must hold a line 'key: value' for each setting")
     return content or {}

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from transxv2s.errors import ConfigError, InputError
+from transxv2s.files import read_yaml
 from transxv2s.imaging.pipeline import Preprocessing
 from transxv2s.nets import check_variant
 from transxv2s.taxonomy import Behaviour
@@ -232,12 +233,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         ConfigError: The file cannot be read, or a key or value is wrong.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"there is no configuration file {path}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} is not a readable YAML file: {error}") from error
+    content = read_yaml(path, f"there is no configuration file {path}")
     if not isinstance(content, dict):
         raise ConfigError(f"{path} must hold keys and values, as in configs/paper.yaml")
     for override in overrides:

@@ -29,7 +29,6 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from scipy.stats import betabinom  # type: ignore[import-untyped]
 
 from transxv2s.errors import InputError
 
@@ -231,6 +230,8 @@ def band(coverage: float, calibration_sizes: ArrayLike, test_sizes: ArrayLike, l
     Returns:
         Shares in [0, 1]; both 1 where n is too small for a limit, NaN where there is no test lesion.
     """
+    from scipy.stats import betabinom  # type: ignore[import-untyped]  # slow to import, for reports alone
+
     n, m = np.broadcast_arrays(np.asarray(calibration_sizes), np.asarray(test_sizes))
     rank = np.ceil(np.round((n + 1) * coverage, DIGITS))
     sure = rank > n  # no limit: the class is in every set

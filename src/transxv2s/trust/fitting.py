@@ -116,7 +116,6 @@ def fit(
         sets.sets(held_out, outputs.groups if grouping else None),
         novel_images(novelty, score, outputs.logits, outputs.features),
         outputs.quality or [()] * len(held_out),
-        np.zeros(len(held_out), dtype=bool),
     )
     labelled = Labelled(evidence, outputs.labels, outputs.lesions, taxonomy)
     tuned = tune(labelled, rare_classes(labelled, class_sizes), goals or Goals(), fitted_on)

@@ -70,7 +70,6 @@ class Judge:
             self.trust.sets.sets(probabilities, groups),
             novel_images(self.trust.novelty, self.score, logits, features),
             quality,
-            np.zeros(len(probabilities), dtype=bool),
         )
 
     def reasons(self, evidence: Evidence) -> list[list[str]]:

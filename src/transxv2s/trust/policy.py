@@ -27,8 +27,8 @@ class Goals(BaseModel):
 class ReferralPolicy(BaseModel):
     """When an expert must look: the rules' numbers.
 
-    An image out of distribution or of bad quality, lesions whose views disagree and classes of which nothing
-    is known are always referred.
+    An image out of distribution or of bad quality and classes of which nothing is known are always referred.
+    So are lesions whose views disagree, where it is known which images are of one lesion: see `views`.
 
     Attributes:
         version: Of the rules.

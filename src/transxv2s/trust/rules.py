@@ -15,7 +15,6 @@ from transxv2s.taxonomy import DiagnosticClass, Taxonomy
 from transxv2s.trust.policy import ReferralPolicy
 
 Booleans = NDArray[np.bool_]
-DISAGREE = "views of this lesion are predicted differently"
 
 
 @dataclass(frozen=True)
@@ -27,14 +26,12 @@ class Evidence:
         members: Which classes are in the prediction set, (N, K).
         novel: Whether an image is out of distribution, (N,).
         quality: What is wrong with each image, in words.
-        disagree: Whether views of its lesion are predicted otherwise, (N,).
     """
 
     probabilities: NDArray[np.float64]
     members: Booleans
     novel: Booleans
     quality: Sequence[Sequence[str]]
-    disagree: Booleans
 
     @property
     def predicted(self) -> NDArray[np.intp]:
@@ -177,10 +174,6 @@ RULES = {
         lambda *_: ["is unlike the images that the network learnt from"],
     ),
     "quality": Rule(_poor, _poor_words),
-    "views": Rule(
-        lambda _, evidence, __: evidence.disagree,
-        lambda *_: [DISAGREE],
-    ),
 }
 
 

@@ -90,8 +90,8 @@ def opened(content: bytes, keywords: Sequence[str], limits: Limits) -> Dataset:
     Raises:
         Refused: It is too large, no DICOM file, or of an encoding that is not taken.
     """
-    if len(content) > limits.max_bytes:
-        raise Refused(f"the file is larger than {limits.max_bytes / 1e6:g} MB; make the image smaller")
+    if problem := limits.problem_of_bytes(len(content)):
+        raise Refused(problem)
     if not is_dicom(content):
         raise Refused("this is no DICOM file; send a DICOM file, or a JPEG or PNG image")
     if content.count(ITEM, 0, MAX_HEADER) > MAX_ITEMS:

@@ -65,14 +65,8 @@ def _checked(dataset: Dataset, limits: Limits) -> Size:
         raise Refused("the DICOM file has no picture in it; send one that has")
     _check_kind(dataset)
     width, height = int(dataset.Columns), int(dataset.Rows)
-    found = f"the image is {width}×{height} pixels"
-    if min(width, height) < limits.min_side:
-        raise Refused(f"{found}; send one of at least {limits.min_side} on each side")
-    if max(width, height) > limits.max_side or width * height > limits.max_pixels:
-        raise Refused(
-            f"{found}; make it smaller, to at most {limits.max_side} on each side "
-            f"and {limits.max_pixels:,} pixels"
-        )
+    if problem := limits.problem_of_pixels(width, height):
+        raise Refused(problem)
     return Size(width, height, int(dataset.SamplesPerPixel))
 
 

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular  # type: ignore[import-untyped]
 from scipy.spatial.distance import cdist  # type: ignore[import-untyped]
-from sklearn.covariance import LedoitWolf
 
 from transxv2s.trust.novelty.score import Floats, Stored
 
@@ -28,6 +27,8 @@ def whitening(residuals: Floats) -> Stored:
     The covariance is shrunk towards a multiple of the identity by the amount of Ledoit and Wolf (2004): there
     may be fewer images than features.
     """
+    from sklearn.covariance import LedoitWolf  # slow to import, for fitting alone
+
     covariance = LedoitWolf(assume_centered=True).fit(residuals).covariance_
     covariance[np.diag_indices_from(covariance)] += LEAST_VARIANCE
     inverse = solve_triangular(np.linalg.cholesky(covariance), np.eye(len(covariance)), lower=True)
