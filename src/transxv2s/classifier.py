@@ -240,14 +240,15 @@ class Classifier:
             return self._judge.evidence(logits, features, quality, [image.group for image in images])
         probabilities = softmax(logits)
         first = np.arange(probabilities.shape[1]) == probabilities.argmax(axis=1)[:, None]
-        return Evidence(probabilities, first, np.zeros(len(images), dtype=bool), quality)
+        none = np.zeros(len(images), dtype=bool)
+        return Evidence(probabilities, probabilities.argmax(axis=1), first, none, quality)
 
     def _finding(self, image: Prepared, evidence: Evidence, i: int, reasons: list[str]) -> Finding:
         """What is said of one image, which is image i of the evidence."""
         taxonomy, probabilities = self.taxonomy, evidence.probabilities[i]
         order = np.argsort(-probabilities, kind="stable")
         possible = [taxonomy.classes[k] for k in order if evidence.members[i, k]]
-        predicted = taxonomy.classes[order[0]]
+        predicted = taxonomy.classes[evidence.predicted[i]]
         return Finding(
             id=image.id,
             probabilities=dict(zip(taxonomy.codes, probabilities.tolist(), strict=True)),

@@ -15,7 +15,8 @@ class Finding(BaseModel):
     Attributes:
         id: Name of the image, unique within a run.
         probabilities: Class code → probability in taxonomy order; sums to 1.
-        predicted: Code of the predicted class.
+        predicted: Code of the predicted class; where rare classes count like common ones, this need not be
+            the most probable one.
         predicted_name: Its name in words.
         prediction_set: Codes the lesion may be of, most probable first; never empty.
         may_be: The same in words: "melanoma or melanocytic nevus".

@@ -11,11 +11,13 @@ import pytest
 from transxv2s.checkpoint import read_checkpoint
 from transxv2s.classifier import Classifier, Prepared, default_checkpoint
 from transxv2s.datasets.records import Record
+from transxv2s.datasets.tables import read_table
 from transxv2s.errors import DataError
 from transxv2s.evaluation.predictions import predict
 from transxv2s.finding import Finding
 from transxv2s.taxonomy import ISIC2019
 from transxv2s.trust import Evidence, Judge
+from transxv2s.trust.adjustment import LogitAdjustment
 
 CODES = ISIC2019.codes
 
@@ -50,6 +52,23 @@ def test_predictions_are_the_classifiers_own(
         assert np.allclose(row, list(finding.probabilities.values()), atol=1e-6)
         assert referred == (finding.decision == "expert_review")
     assert not (tmp_path / "p.csv.partial").exists()
+
+
+def test_the_class_that_is_named_is_that_of_the_checkpoints_adjustment(
+    records: list[Record], tmp_path: Path
+) -> None:
+    checkpoint = read_checkpoint(default_checkpoint())
+    assert checkpoint.config.trust
+    shares = (1.0,) * 7 + (1e-9,)
+    adjusted = checkpoint.config.trust.model_copy(
+        update={"adjustment": LogitAdjustment(tau=1, shares=shares)}
+    )
+    config = checkpoint.config.model_copy(update={"trust": adjusted})
+    found = predict(Classifier(replace(checkpoint, config=config)), records, CODES, tmp_path / "p.csv")
+    assert (found.adjusted.argmax(1) == 7).all()
+    assert not (found.probabilities.argmax(1) == 7).all()
+    rows = read_table(tmp_path / "p.csv", ["predicted"])
+    assert {row["predicted"] for row in rows} == {"SCC"}
 
 
 def test_a_second_call_reads_the_file_alone(

@@ -1,6 +1,7 @@
 """What is said of predictions: classes compared, scores by an outside judge, referral counted by hand."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ def predictions(data: Taxonomy, codes: list[str], seed: int = 0) -> Predictions:
     )
     probabilities = random.dirichlet(np.ones(len(ISIC2019)), len(codes))
     angles = np.where(np.arange(len(codes)) % 4 == 0, np.nan, 60.0)
-    return Predictions(records, probabilities, random.random(len(codes)) < 0.5, angles, {})
+    return Predictions(records, probabilities, probabilities, random.random(len(codes)) < 0.5, angles, {})
 
 
 def said(made: Predictions, data: Taxonomy, trained: Sequence[str] = ISIC2019.codes) -> tuple[Result, Scored]:
@@ -79,7 +80,9 @@ def test_the_class_that_no_network_knows_counts_in_the_official_rules_alone() ->
     assert result["official"]
     assert result["official"]["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(truth, predicted))
     unknown = [code == "UNK" for code in codes]
-    assert result["referral"]["of_unknown_classes"] == pytest.approx(made.referred[unknown].mean())
+    unheard_of = result["referral"]["behaviour"][-1]
+    assert unheard_of["referred"]["value"] == pytest.approx(made.referred[unknown].mean())
+    assert unheard_of["accuracy_of_answers"]["value"] == 0
 
 
 def test_only_classes_of_both_sides_are_scored() -> None:
@@ -119,14 +122,40 @@ def test_referral_is_counted_by_need() -> None:
     made = predictions(ISIC2019, codes)
     result, _ = said(made, ISIC2019)
     needs = np.array([code in ("MEL", "AK") for code in codes])
-    right = made.probabilities.argmax(1) == [r.label for r in made.records]
-    assert dict(result["referral"]) == {
-        "referred": pytest.approx(made.referred.mean()),
-        "of_lesions_needing_an_expert": pytest.approx(made.referred[needs].mean()),
-        "of_benign_lesions": pytest.approx(made.referred[~needs].mean()),
-        "of_unknown_classes": None,
-        "accuracy_of_answers": pytest.approx(right[~made.referred].mean()),
-    }
+    named = made.adjusted.argmax(1)
+    right = named == [r.label for r in made.records]
+    suspected = np.array([c.needs_expert for c in ISIC2019.classes])[named]
+    whole = result["referral"]["all"][0]
+    assert whole["referred"]["value"] == pytest.approx(made.referred.mean())
+    assert whole["accuracy_of_answers"]["value"] == pytest.approx(right[~made.referred].mean())
+    assert whole["safe"]["value"] == pytest.approx((made.referred | suspected)[needs].mean())
+    behaviours = [row["group"] for row in result["referral"]["behaviour"]]
+    assert behaviours == ["malignant", "precancerous", "benign"]
+    assert [row["group"] for row in result["referral"]["class"]] == ["MEL", "NV", "AK", "BKL"]
+    melanoma = result["referral"]["class"][0]
+    of_melanoma = np.array([code == "MEL" for code in codes])
+    assert melanoma["caught"]["value"] == pytest.approx((made.referred | right)[of_melanoma].mean())
+    assert {"source", "sex", "age", "site", "skin tone"} < result["referral"].keys()
+
+
+def test_the_class_that_is_named_need_not_be_the_most_probable_one() -> None:
+    codes = [*ISIC2019.codes] * 6
+    made = predictions(ISIC2019, codes)
+    adjusted = np.roll(made.probabilities, 1, axis=1)
+    shifted = replace(made, adjusted=adjusted)
+    result, scored = said(shifted, ISIC2019)
+    truth = [r.label for r in made.records]
+    judge = balanced_accuracy_score(truth, adjusted.argmax(1))
+    assert result["scores"]["balanced_accuracy"]["value"] == pytest.approx(judge)
+    assert result["official"]
+    assert result["official"]["balanced_accuracy"] == pytest.approx(judge)
+    plain, _ = said(made, ISIC2019)
+    for name in ("macro_auc", "nll", "ece"):
+        assert result["scores"][name] == plain["scores"][name]
+    assert np.array_equal(scored.take([3, 4]).adjusted, adjusted[3:5])
+    (women,) = result["subgroups"]["sex"]
+    assert women["balanced_accuracy"]
+    assert women["balanced_accuracy"]["value"] == pytest.approx(judge)
 
 
 def test_groups_are_told_apart() -> None:
@@ -172,6 +201,7 @@ def _from(made: Predictions, first: int) -> Predictions:
     return Predictions(
         made.records[first:],
         made.probabilities[first:],
+        made.adjusted[first:],
         made.referred[first:],
         made.skin_angle[first:],
         {},

@@ -126,6 +126,15 @@ def test_expert_review_with_its_reasons_and_each_quality_note_once() -> None:
     assert "Answer:" not in text
 
 
+def test_where_another_class_is_more_probable_than_the_one_that_is_named_the_card_says_so() -> None:
+    shown = card("b", MELANOMA, ("could be melanoma",))
+    assert "More probable" not in Page(report(shown)).text
+    named = shown.finding.model_copy(update={"predicted": "NV", "predicted_name": "melanocytic nevus"})
+    text = Page(report(Card(shown.file, named, shown.pictures))).text
+    words = "Looks most like melanocytic nevus, 30 %. More probable, as it is more common: melanoma, 50 %."
+    assert words in text.replace("\N{NO-BREAK SPACE}", " ")
+
+
 def test_all_classes_by_probability_and_malignancy_in_words() -> None:
     text = Page(report(card("b", MELANOMA, ("could be melanoma",)))).text
     ranked = sorted(ISIC2019.classes, key=lambda c: -MELANOMA[ISIC2019.index(c.code)])

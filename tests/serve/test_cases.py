@@ -108,10 +108,10 @@ def test_there_is_no_case_of_another_id(database: Database, case_id: str) -> Non
         cases.get(session, case_id)
 
 
-def test_the_class_of_a_lesion_is_the_most_probable_over_its_images() -> None:
+def test_the_class_of_a_lesion_is_what_most_of_its_images_are_taken_for_in_doubt_the_more_probable() -> None:
     sure, unsure = finding({"BCC": 0.9}), finding({"MEL": 0.45, "BCC": 0.1})
     assert cases.predicted([sure]) == cases.predicted([unsure, sure]) == "BCC"
-    assert cases.predicted([unsure, unsure]) == "MEL" == unsure.predicted
+    assert cases.predicted([unsure, sure, unsure]) == "MEL" == unsure.predicted
 
 
 def test_an_erased_case_leaves_no_trace_of_what_it_held(

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from transxv2s.scoring.bootstrap import lesion_numbers
+from transxv2s.scoring.reliability import expected_calibration_error
 from transxv2s.taxonomy import ISIC2019
-from transxv2s.trust.calibration import softmax
+from transxv2s.trust.adjustment import balanced_accuracy
 from transxv2s.trust.fitting import (
     KNOWN,
     NOVEL_SHARE,
@@ -51,18 +52,27 @@ def test_sets_and_policy_rest_on_lesions_that_the_scaling_was_not_fitted_on() ->
     assert fitted.trust.sets.limits.lesions == tuple(np.bincount(given.labels[::2], minlength=8))
 
 
-def test_a_form_that_names_rare_classes_less_is_not_taken() -> None:
+def test_calibrated_probabilities_know_what_is_rare_and_the_adjustment_names_it_all_the_same() -> None:
     """Training drew classes evenly: the likelihood wants their shares back, balanced accuracy does not."""
     generator = np.random.default_rng(0)
     labels = generator.choice(8, 1500, p=[0.02, 0.86, 0.02, 0.02, 0.02, 0.02, 0.02, 0.02])
     logits = generator.normal(0, 1, (1500, 8)) + 2 * np.eye(8)[labels]
     given = Outputs(logits, logits, labels, [str(i) for i in range(1500)])
     fitted = fit(given, None, ISIC2019, SIZES, "")
-    assert isinstance(fitted.trust.scaling, Temperature)
     assert fitted.choice is not None
-    assert fitted.choice.kind == "temperature"
-    assert fitted.choice.scores["vector"].gain > fitted.choice.scores["vector"].standard_error
-    np.testing.assert_array_equal(fitted.held_out.argmax(1), softmax(logits).argmax(1))
+    assert fitted.choice.kind != "temperature"
+    plain = held_out_probabilities("temperature", given)
+    assert expected_calibration_error(fitted.held_out, labels) < expected_calibration_error(plain, labels)
+    named = fitted.trust.adjusted(fitted.held_out)
+    most_probable, by_the_network = (balanced_accuracy(p, labels) for p in (fitted.held_out, plain))
+    assert most_probable < by_the_network - 0.1
+    assert balanced_accuracy(named, labels) > by_the_network - 0.02
+    judge = Judge(fitted.trust, ISIC2019)
+    evidence = judge.evidence(logits, logits, [()] * 1500)
+    np.testing.assert_array_equal(evidence.predicted, fitted.trust.adjusted(evidence.probabilities).argmax(1))
+    rows = np.arange(1500)
+    assert evidence.members[rows, evidence.predicted].all()
+    np.testing.assert_array_equal(evidence.confidence, evidence.probabilities[rows, evidence.predicted])
 
 
 def test_rare_and_missed_classes_get_a_floor_the_rarest_first() -> None:

@@ -26,8 +26,8 @@ def evidence(
     in_set = [
         [code in members or code == max(row, key=row.__getitem__) for code in ISIC2019.codes] for row in rows
     ]
-    count = len(rows)
-    return Evidence(np.array(values), np.array(in_set), np.full(count, novel), [notes] * count)
+    count, first = len(rows), np.array(values).argmax(axis=1)
+    return Evidence(np.array(values), first, np.array(in_set), np.full(count, novel), [notes] * count)
 
 
 def said(policy: ReferralPolicy, given_evidence: Evidence) -> list[str]:
@@ -87,10 +87,10 @@ def test_novelty_and_quality() -> None:
 def test_classes_of_which_nothing_is_known_are_never_answered() -> None:
     own = Taxonomy("own", (DiagnosticClass("WART", "wart", "unknown"), ISIC2019["NV"]))
     none = np.zeros(1, bool)
-    found = Evidence(np.array([[0.9, 0.1]]), np.array([[True, False]]), none, [()])
+    found = Evidence(np.array([[0.9, 0.1]]), np.array([0]), np.array([[True, False]]), none, [()])
     (words,) = reasons(LAX, found, own)[0]
     assert words == "looks most like wart, of which it is not known whether it is benign"
-    benign = Evidence(np.array([[0.4, 0.6]]), np.array([[False, True]]), none, [()])
+    benign = Evidence(np.array([[0.4, 0.6]]), np.array([1]), np.array([[False, True]]), none, [()])
     (words,) = reasons(LAX.model_copy(update={"max_suspicion": 0.3}), benign, own)[0]
     assert words.startswith("is malignant, precancerous or unknown with a probability of 40 %")
 
@@ -108,12 +108,12 @@ def test_one_image_meets_what_many_meet(
     policy = ReferralPolicy(min_confidence=confidence, max_suspicion=suspicion, rare=rare, mixed_sets=mixed)
     values = np.array(rows) / np.array(rows).sum(axis=1, keepdims=True)
     members, none = values >= 0.2, np.zeros(len(rows), bool)
-    together = Evidence(values, members, none, [()] * len(rows))
+    together = Evidence(values, values.argmax(1), members, none, [()] * len(rows))
     words = reasons(policy, together, ISIC2019)
     assert [bool(w) for w in words] == referred(policy, together, ISIC2019).tolist()
     assert set(referred_by(policy, together, ISIC2019)) == set(RULES)
     for i in range(len(rows)):
-        alone = Evidence(values[i : i + 1], members[i : i + 1], none[:1], [()])
+        alone = Evidence(values[i : i + 1], values[i : i + 1].argmax(1), members[i : i + 1], none[:1], [()])
         assert reasons(policy, alone, ISIC2019) == [words[i]]
 
 

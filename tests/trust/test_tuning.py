@@ -26,7 +26,7 @@ def world(lesions: int, sharpness: float, seed: int, views: int = 2) -> Labelled
     logits[np.arange(len(shown)), labels[shown]] += sharpness
     values = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     none = np.zeros(len(shown), bool)
-    found = Evidence(values, values >= 0.1, none, [()] * len(shown))
+    found = Evidence(values, values.argmax(1), values >= 0.1, none, [()] * len(shown))
     return Labelled(found, labels[shown], [f"lesion {i}" for i in shown], ISIC2019)
 
 

@@ -89,6 +89,20 @@ def evaluate(
     raise typer.Exit(SOME_FAILED if results["failures"] else 0)
 
 
+def _referral(tables: dict[str, Any]) -> Any:
+    from rich.table import Table
+
+    from transxv2s.reports.page import interval_text
+
+    shown = Table(box=None)
+    for heading in ("lesions", "referred", "accuracy of answers", "safe", "missed of 1,000"):
+        shown.add_column(heading, justify="left" if heading == "lesions" else "right")
+    for row in (*tables["all"], *tables["class"]):
+        shares = (interval_text(row[key]) for key in ("referred", "accuracy_of_answers", "safe"))
+        shown.add_row(row["group"], *shares, interval_text(row["missed_per_1000"], digits=1))
+    return shown
+
+
 def _print(results: dict[str, Any], out: Path) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -125,4 +139,5 @@ def _print(results: dict[str, Any], out: Path) -> None:
         values = (score_text(one[key]) for key in ("precision", "f1", "auc"))
         classes.add_row(code, f"{one['images']:,}", recall, *values)
     console.print(classes)
+    console.print(_referral(results["referral"]))
     console.print(f"{out / 'report.html'}\n\n{NOTICE}")

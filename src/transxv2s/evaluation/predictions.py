@@ -38,6 +38,7 @@ class Predictions:
     Attributes:
         records: The N images.
         probabilities: (N, K) in the order of the network's classes.
+        adjusted: (N, K), of which the greatest is the class that is named.
         referred: (N,), whether an expert must look.
         skin_angle: (N,) individual typology angle of the background skin in degrees; NaN where there is none.
         failures: Reason by image id.
@@ -45,6 +46,7 @@ class Predictions:
 
     records: tuple[Record, ...]
     probabilities: NDArray[np.float64]
+    adjusted: NDArray[np.float64]
     referred: NDArray[np.bool_]
     skin_angle: NDArray[np.float64]
     failures: dict[str, str]
@@ -82,7 +84,7 @@ def predict(
                 rows |= {row["image"]: row for row in made}
                 failures |= failed
         growing.replace(path)
-    return _collected([r for r in records if r.id in rows], rows, classifier.taxonomy.codes, failures)
+    return _collected([r for r in records if r.id in rows], rows, classifier, failures)
 
 
 def _rows(path: Path, columns: Sequence[str], digest: str) -> dict[str, Row]:
@@ -175,15 +177,18 @@ def _row(record: Record, label: str, angle: float | None, finding: Finding) -> R
 
 
 def _collected(
-    records: Sequence[Record], rows: dict[str, Row], codes: Sequence[str], failures: dict[str, str]
+    records: Sequence[Record], rows: dict[str, Row], classifier: Classifier, failures: dict[str, str]
 ) -> Predictions:
     if not records:
         first = next(iter(failures.items()), ("", "there are none"))
         raise DataError(f"none of the images can be read; the first: {first[0]}: {first[1]}")
     mine = [rows[record.id] for record in records]
+    codes, trust = classifier.taxonomy.codes, classifier.config.trust
+    probabilities = np.array([[float(row[code.lower()]) for code in codes] for row in mine])
     return Predictions(
         tuple(records),
-        np.array([[float(row[code.lower()]) for code in codes] for row in mine]),
+        probabilities,
+        trust.adjusted(probabilities) if trust else probabilities,
         np.array([row["decision"] == "expert_review" for row in mine]),
         np.array([float(row["skin_angle"] or math.nan) for row in mine]),
         failures,

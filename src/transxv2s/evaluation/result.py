@@ -1,7 +1,7 @@
 """Everything that is said of a checkpoint on a set of labelled images, ready for JSON."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple, TypedDict, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,30 +12,23 @@ from transxv2s.evaluation.predictions import Predictions
 from transxv2s.imaging.skin_tone import skin_tone
 from transxv2s.scoring import (
     Alarm,
+    Answered,
     OfficialScores,
+    Outcome,
     Report,
     Subgroup,
     age_band,
     alarms,
     official_score,
+    referral,
     report,
     subgroups,
 )
-from transxv2s.scoring.arrays import share
+from transxv2s.scoring.malignancy import MALIGNANT_OR_PRECANCEROUS
 from transxv2s.scoring.submission import WITHDRAWN
-from transxv2s.taxonomy import ISIC2019_UNK, Taxonomy, mapping, project, relabel
+from transxv2s.taxonomy import ISIC2019_UNK, Behaviour, Taxonomy, mapping, project, relabel
 
 Floats = NDArray[np.float64]
-
-
-class Referral(TypedDict):
-    """Which images the checkpoint would not answer alone; shares, None where there is no such image."""
-
-    referred: float
-    of_lesions_needing_an_expert: float | None
-    of_benign_lesions: float | None
-    of_unknown_classes: float | None
-    accuracy_of_answers: float | None
 
 
 class Result(TypedDict):
@@ -48,7 +41,7 @@ class Result(TypedDict):
         scores: With intervals.
         official: By the rules of the ISIC challenges, in the data set's own classes.
         alarms: Classes that the network fails on.
-        referral: See there.
+        referral: What comes of referring, by the name of a grouping.
         subgroups: By source, sex, age, site and skin tone.
     """
 
@@ -58,7 +51,7 @@ class Result(TypedDict):
     scores: Report
     official: OfficialScores | None
     alarms: list[Alarm]
-    referral: Referral
+    referral: dict[str, list[Outcome]]
     subgroups: dict[str, list[Subgroup]]
 
 
@@ -69,6 +62,7 @@ class Scored(NamedTuple):
         ids: N image ids.
         lesions: N lesions or groups.
         probabilities: (N, K) in the taxonomy of the result.
+        adjusted: (N, K), of which the greatest is the class that is named.
         labels: (N,), positions in it.
         taxonomy: That taxonomy.
     """
@@ -76,6 +70,7 @@ class Scored(NamedTuple):
     ids: list[str]
     lesions: list[str]
     probabilities: Floats
+    adjusted: Floats
     labels: NDArray[np.intp]
     taxonomy: Taxonomy
 
@@ -86,13 +81,14 @@ class Scored(NamedTuple):
             [self.ids[i] for i in kept],
             [self.lesions[i] for i in kept],
             self.probabilities[places],
+            self.adjusted[places],
             self.labels[places],
             self.taxonomy,
         )
 
     def report(self) -> Report:
         """Scores with intervals."""
-        return report(self.probabilities, self.labels, self.lesions, self.taxonomy)
+        return report(self.probabilities, self.labels, self.lesions, self.taxonomy, adjusted=self.adjusted)
 
 
 def common_taxonomy(model: Taxonomy, data: Taxonomy) -> Taxonomy:
@@ -145,11 +141,12 @@ def evaluate(
     if not kept:
         raise DataError("none of the images is of a class that the checkpoint was trained on")
     chosen = np.array([i for i, _ in kept], np.intp)
-    projected = project(predictions.probabilities, model, target)
+    adjusted = project(predictions.adjusted, model, target)
     scored = Scored(
         [predictions.records[i].id for i, _ in kept],
         [lesions[i] for i, _ in kept],
-        projected[chosen],
+        project(predictions.probabilities, model, target)[chosen],
+        adjusted[chosen],
         np.array([place for _, place in kept], np.intp),
         target,
     )
@@ -161,9 +158,16 @@ def evaluate(
         "scores": scores,
         "official": _official(predictions, model, data, target, weights or {}),
         "alarms": alarms(scores, floor),
-        "referral": _referral(predictions, data, projected, places),
+        "referral": _referral(
+            predictions, lesions, data=data, target=target, adjusted=adjusted, places=places
+        ),
         "subgroups": subgroups(
-            scored.probabilities, scored.labels, scored.lesions, target, _groupings(predictions, chosen)
+            scored.probabilities,
+            scored.labels,
+            scored.lesions,
+            target,
+            _groupings(predictions, chosen),
+            adjusted=scored.adjusted,
         ),
     }
     return result, scored
@@ -209,30 +213,37 @@ def _official(
     own = data if data is ISIC2019_UNK else target
     labels = relabel([r.label for r in predictions.records], data, own)
     kept = [(i, label) for i, label in enumerate(labels) if label is not None]
-    probabilities = project(predictions.probabilities, model, own)[[i for i, _ in kept]]
+    scores = project(predictions.adjusted, model, own)[[i for i, _ in kept]]
     ids = [predictions.records[i].id for i, _ in kept]
     counts = [0.0 if image == WITHDRAWN else weights.get(image, 1.0) for image in ids]
-    return (
-        official_score(probabilities, [label for _, label in kept], own.codes, counts)
-        if any(counts)
-        else None
-    )
+    return official_score(scores, [label for _, label in kept], own.codes, counts) if any(counts) else None
 
 
 def _referral(
-    predictions: Predictions, data: Taxonomy, projected: Floats, places: Sequence[int | None]
-) -> Referral:
-    referred = predictions.referred
-    behaviours = np.array([data.classes[r.label].behaviour for r in predictions.records])
-    unknown, benign = behaviours == "unknown", behaviours == "benign"
-    right = projected.argmax(1) == np.array([-1 if place is None else place for place in places])
-    return {
-        "referred": float(referred.mean()),
-        "of_lesions_needing_an_expert": share(referred[~unknown & ~benign]),
-        "of_benign_lesions": share(referred[benign]),
-        "of_unknown_classes": share(referred[unknown]),
-        "accuracy_of_answers": share(right[~referred & ~unknown]),
+    predictions: Predictions,
+    lesions: Sequence[str],
+    *,
+    data: Taxonomy,
+    target: Taxonomy,
+    adjusted: Floats,
+    places: Sequence[int | None],
+) -> dict[str, list[Outcome]]:
+    """Of all images: to one of a class that the network does not know every answer is wrong."""
+    labels = [data.classes[r.label] for r in predictions.records]
+    named = adjusted.argmax(1)
+    answered = Answered(
+        right=named == np.array([-1 if place is None else place for place in places]),
+        referred=predictions.referred,
+        suspected=np.array([c.needs_expert for c in target.classes])[named],
+        ought=np.array([c.behaviour in MALIGNANT_OR_PRECANCEROUS for c in labels]),
+        lesions=lesions,
+    )
+    groupings: dict[str, list[str | None]] = {
+        "behaviour": [c.behaviour for c in labels],
+        "class": [c.code for c in labels],
+        **_groupings(predictions, np.arange(len(labels))),
     }
+    return referral(answered, groupings, {"behaviour": get_args(Behaviour), "class": data.codes})
 
 
 def _groupings(predictions: Predictions, kept: NDArray[np.intp]) -> dict[str, list[str | None]]:

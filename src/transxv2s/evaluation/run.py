@@ -145,10 +145,13 @@ def _without(scored: Scored, seen: frozenset[str]) -> Report | None:
 
 
 def _write_submission(predictions: Predictions, model: Taxonomy, data: Taxonomy, path: Path) -> None:
-    """In the format of the ISIC challenge that the data set belongs to; UNK has probability 0."""
+    """In the format of the ISIC challenge that the data set belongs to; UNK has probability 0.
+
+    Of the adjusted scores, as the challenge asks which class is named.
+    """
     official = ISIC2018 if data is ISIC2018 else ISIC2019_UNK if model is ISIC2019 else model
-    probabilities = np.minimum(project(predictions.probabilities, model, official), 1.0)
-    write_submission(path, [record.id for record in predictions.records], probabilities, official.codes)
+    scores = np.minimum(project(predictions.adjusted, model, official), 1.0)
+    write_submission(path, [record.id for record in predictions.records], scores, official.codes)
 
 
 def _page(results: dict[str, Any], scored: Scored, chosen: Chosen) -> str:

@@ -16,16 +16,15 @@ def percent(probability: float) -> str:
     return f"{100 * probability:.0f}\N{NO-BREAK SPACE}%"
 
 
-def score_text(value: float | None) -> str:
+def score_text(value: float | None, digits: int = 3) -> str:
     """A score for people: three digits, or a dash where there was nothing to measure."""
-    return "–" if value is None else f"{value:.3f}"
+    return "–" if value is None else f"{value:.{digits}f}"
 
 
-def interval_text(interval: dict[str, float | None] | None) -> str:
-    """A score and its interval: ``0.512 (0.470 to 0.552)``."""
-    if interval is None or interval["value"] is None:
-        return "–"
-    return f"{interval['value']:.3f} ({score_text(interval['low'])} to {score_text(interval['high'])})"
+def interval_text(interval: dict[str, float | None] | None, digits: int = 3) -> str:
+    """A score and its interval, if it has one: ``0.512 (0.470 to 0.552)``."""
+    value, low, high = (score_text((interval or {}).get(end), digits) for end in ("value", "low", "high"))
+    return value if low == high == "–" else f"{value} ({low} to {high})"
 
 
 def fill(template: str, **values: Any) -> str:

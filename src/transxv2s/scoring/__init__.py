@@ -6,12 +6,14 @@ from transxv2s.scoring.curves import Curves, curves
 from transxv2s.scoring.malignancy import BinaryScore, Malignancy, malignancy
 from transxv2s.scoring.metrics import ClassScore, Scores, score
 from transxv2s.scoring.official import OfficialScores, official_score, official_score_files
+from transxv2s.scoring.referral import Answered, Outcome, referral
 from transxv2s.scoring.subgroups import Subgroup, age_band, subgroups
 from transxv2s.scoring.submission import Submission, align, read_submission, write_submission
 from transxv2s.scoring.summary import Report, report
 
 __all__ = [
     "Alarm",
+    "Answered",
     "BinaryScore",
     "ClassScore",
     "Curves",
@@ -19,6 +21,7 @@ __all__ = [
     "Intervals",
     "Malignancy",
     "OfficialScores",
+    "Outcome",
     "Report",
     "Scores",
     "Subgroup",
@@ -33,6 +36,7 @@ __all__ = [
     "official_score_files",
     "paired_difference",
     "read_submission",
+    "referral",
     "report",
     "score",
     "subgroups",

@@ -99,10 +99,10 @@ def _interval(value: float, drawn: Sequence[float], tail: float) -> Interval:
 class _Sample:
     """One model's predictions, prepared so that any weighting of the lesions is scored quickly."""
 
-    def __init__(self, p: Floats, y: Integers, lesion: Integers) -> None:
+    def __init__(self, p: Floats, y: Integers, lesion: Integers, adjusted: Floats) -> None:
         self.lesion = lesion
         self.classes = p.shape[1]
-        self.confusion_by_lesion = confusions(p, y, lesion)
+        self.confusion_by_lesion = confusions(adjusted, y, lesion)
         self.orders = [OneVersusRest.of(p[:, c], y == c) for c in range(self.classes)]
         self.losses = log_losses(p, y) if are_distributions(p) else np.full(len(y), np.nan)
 
@@ -120,17 +120,32 @@ class _Sample:
 class _Model:
     """One or several training runs of a model: its scores are the means over the runs."""
 
-    def __init__(self, probabilities: npt.ArrayLike, labels: npt.ArrayLike, lesion: Integers) -> None:
-        stacked = np.asarray(probabilities, np.float64)
-        runs = [checked(p, labels) for p in (stacked if stacked.ndim == 3 else [stacked])]
+    def __init__(
+        self,
+        probabilities: npt.ArrayLike,
+        labels: npt.ArrayLike,
+        lesion: Integers,
+        adjusted: npt.ArrayLike | None = None,
+    ) -> None:
+        runs = _runs(probabilities, labels)
+        named = runs if adjusted is None else _runs(adjusted, labels)
         if not runs:
             raise InputError("a model needs the predictions of at least one run")
-        self.samples = [_Sample(p, y, lesion) for p, y in runs]
+        if [p.shape for p, _ in runs] != [scores.shape for scores, _ in named]:
+            raise InputError("what names the classes must be of the shape of the probabilities")
+        self.samples = [
+            _Sample(p, y, lesion, scores) for (p, y), (scores, _) in zip(runs, named, strict=True)
+        ]
         self.classes = self.samples[0].classes
 
     def scores(self, weights: Floats) -> Floats:
         """As those of a run."""
         return np.asarray(np.mean([sample.scores(weights) for sample in self.samples], axis=0))
+
+
+def _runs(values: npt.ArrayLike, labels: npt.ArrayLike) -> list[tuple[Floats, Integers]]:
+    stacked = np.asarray(values, np.float64)
+    return [checked(p, labels) for p in (stacked if stacked.ndim == 3 else [stacked])]
 
 
 def _named(intervals: list[Interval]) -> Intervals:
@@ -159,6 +174,7 @@ def lesion_bootstrap(
     draws: int = DRAWS,
     seed: int = 0,
     level: float = LEVEL,
+    adjusted: npt.ArrayLike | None = None,
 ) -> Intervals:
     """Accuracy, balanced accuracy, macro F1, macro AUC, loss and scores of classes with percentile intervals.
 
@@ -172,12 +188,14 @@ def lesion_bootstrap(
         draws: How often the lesions are resampled with replacement.
         seed: Of the resampling.
         level: Share of the draws inside the interval.
+        adjusted: As the probabilities, of which the greatest is the class that is named; the probabilities
+            by default.
 
     Raises:
         InputError: The arguments do not fit each other.
     """
     lesion = lesion_numbers(lesions, len(np.asarray(labels)))
-    model = _Model(probabilities, labels, lesion)
+    model = _Model(probabilities, labels, lesion, adjusted)
     count = int(lesion.max()) + 1
     return _named(bootstrap(model.scores, count, draws=draws, seed=seed, level=level))
 

@@ -71,20 +71,27 @@ class Scores(TypedDict):
     images: int
 
 
-def score(probabilities: npt.ArrayLike, labels: npt.ArrayLike, taxonomy: Taxonomy) -> Scores:
+def score(
+    probabilities: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    taxonomy: Taxonomy,
+    adjusted: npt.ArrayLike | None = None,
+) -> Scores:
     """Scores predictions.
 
     Args:
         probabilities: (N, K) in taxonomy order.
         labels: (N,), the true class of each image as its position in the taxonomy.
         taxonomy: Names the K classes.
+        adjusted: (N, K), of which the greatest is the class that is named; the probabilities by default.
 
     Raises:
         InputError: The arrays do not fit each other or the taxonomy.
     """
     p, y = checked_for(taxonomy, probabilities, labels)
     k = len(taxonomy)
-    confusion = confusions(p, y, np.zeros_like(y)).reshape(k, k + 1)
+    named = p if adjusted is None else checked_for(taxonomy, adjusted, labels)[0]
+    confusion = confusions(named, y, np.zeros_like(y)).reshape(k, k + 1)
     r = rates(confusion)
     per_class = _per_class(p, y, taxonomy, confusion, r)
     sound = are_distributions(p)

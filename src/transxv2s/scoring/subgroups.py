@@ -65,6 +65,7 @@ def subgroups(
     draws: int = DRAWS,
     seed: int = 0,
     level: float = LEVEL,
+    adjusted: npt.ArrayLike | None = None,
 ) -> dict[str, list[Subgroup]]:
     """One table for each grouping, one row for each of its groups, "unknown" last.
 
@@ -79,11 +80,13 @@ def subgroups(
         draws: How often the lesions of a group are resampled with replacement.
         seed: Of the resampling.
         level: Share of the draws inside the interval.
+        adjusted: (N, K), of which the greatest is the class that is named; the probabilities by default.
 
     Raises:
         InputError: The arguments do not fit each other.
     """
     p, y = checked_for(taxonomy, probabilities, labels)
+    named = p if adjusted is None else checked_for(taxonomy, adjusted, labels)[0]
     lesion = lesion_numbers(lesions, len(y))
     malignant = behaving(taxonomy, MALIGNANT)
 
@@ -103,14 +106,14 @@ def subgroups(
         }
         if count < min_lesions:
             return empty
-        statistic = _Group(images, labelled, own, Binary.of(images, labelled, malignant, threshold))
+        statistic = _Group(named[chosen], labelled, own, Binary.of(images, labelled, malignant, threshold))
         accuracy, recall = bootstrap(statistic, count, draws=draws, seed=seed, level=level)
         auc = _macro_auc(images, labelled)
         scores: Subgroup = empty | {"balanced_accuracy": accuracy, "auc": auc, "malignant_recall": recall}
         return scores | {"note": None}
 
     return {
-        name: [row(group, chosen) for group, chosen in _members(name, groups, len(y))]
+        name: [row(group, chosen) for group, chosen in members(name, groups, len(y))]
         for name, groups in groupings.items()
     }
 
@@ -118,9 +121,9 @@ def subgroups(
 class _Group:
     """Balanced accuracy and malignant recall of a group as a statistic of the weights of its lesions."""
 
-    def __init__(self, p: Floats, y: Integers, lesion: Integers, binary: Binary) -> None:
-        self.classes = p.shape[1]
-        self.confusion_by_lesion = confusions(p, y, lesion)
+    def __init__(self, named: Floats, y: Integers, lesion: Integers, binary: Binary) -> None:
+        self.classes = named.shape[1]
+        self.confusion_by_lesion = confusions(named, y, lesion)
         self.lesion = lesion
         self.binary = binary
 
@@ -138,11 +141,23 @@ def _macro_auc(p: Floats, y: Integers) -> float | None:
     )
 
 
-def _members(name: str, groups: Sequence[str | None], images: int) -> list[tuple[str, Integers]]:
-    """Each group with the positions of its images, bands and tones in their order, unknown last."""
+def members(
+    name: str, groups: Sequence[str | None], images: int, ordered: Sequence[str] = ()
+) -> list[tuple[str, Integers]]:
+    """Each group with the positions of its images: first those that have an order, unknown last.
+
+    Args:
+        name: Of the grouping.
+        groups: Of each image (N,); None and "" are unknown.
+        images: N.
+        ordered: Groups in their order; bands of age and skin tones have theirs.
+
+    Raises:
+        InputError: Not one group for each image.
+    """
     if len(groups) != images:
         raise InputError(f"the grouping {name!r} has {len(groups)} entries for {images} images")
     known = np.array([group or UNKNOWN for group in groups])
-    order = {group: place for place, group in enumerate((*AGE_BANDS, *SKIN_TONES))}
+    order = {group: place for place, group in enumerate((*ordered, *AGE_BANDS, *SKIN_TONES))}
     names = sorted(set(known.tolist()), key=lambda g: (g == UNKNOWN, order.get(g, -1), g))
     return [(group, np.flatnonzero(known == group)) for group in names]

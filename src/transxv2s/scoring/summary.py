@@ -50,15 +50,19 @@ def report(
     labels: npt.ArrayLike,
     lesions: Sequence[object],
     taxonomy: Taxonomy,
+    *,
     draws: int = DRAWS,
+    adjusted: npt.ArrayLike | None = None,
 ) -> Report:
     """Scores predictions (N, K) against labels (N,), with 95 % intervals over lesions (N,).
+
+    Which class is named tells `adjusted` (N, K), if it is given, by its greatest value.
 
     Raises:
         InputError: The arguments do not fit each other or the taxonomy.
     """
-    scores = score(probabilities, labels, taxonomy)
-    intervals = lesion_bootstrap(probabilities, labels, lesions, draws=draws)
+    scores = score(probabilities, labels, taxonomy, adjusted)
+    intervals = lesion_bootstrap(probabilities, labels, lesions, draws=draws, adjusted=adjusted)
     of_classes = zip(taxonomy.codes, intervals["recall"], intervals["f1"], intervals["auc"], strict=True)
     return {
         "balanced_accuracy": intervals["balanced_accuracy"],

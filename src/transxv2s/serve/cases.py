@@ -1,6 +1,7 @@
 """Cases: images of one lesion with their findings, from the upload to their deletion."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -163,9 +164,9 @@ def findings(case: Case) -> list[Finding]:
 
 
 def predicted(found: Sequence[Finding]) -> str:
-    """Code of the class with the highest mean probability over the images of one lesion."""
-    codes = found[0].probabilities
-    return max(codes, key=lambda code: sum(finding.probabilities[code] for finding in found))
+    """Code of the class that most images of one lesion are taken for, in doubt the more probable one."""
+    taken = Counter(finding.predicted for finding in found)
+    return max(taken, key=lambda code: (taken[code], sum(finding.probabilities[code] for finding in found)))
 
 
 def erase(database: Database, store: ImageStore, case_id: str, *, actor: str, now: datetime) -> None:

@@ -98,7 +98,13 @@ def publish(
         scored = _scored(data, subset, one, evidence.probabilities)
         scored.write(directory.with_name(PREDICTIONS.format(subset)))
         metrics[subset] = {
-            **report(scored.probabilities, scored.labels, scored.lesions, data.taxonomy),
+            **report(
+                scored.probabilities,
+                scored.labels,
+                scored.lesions,
+                data.taxonomy,
+                adjusted=fitted.trust.adjusted(scored.probabilities),
+            ),
             "trust": trust_scores(evidence, one.labels, judge),
             "split": f"{leaky}{subset} part of {split}",
         }

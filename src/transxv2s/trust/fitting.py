@@ -1,8 +1,8 @@
 """Fits all of `Trust` on labelled images that the network was not trained on.
 
-Prediction sets and policy rest on probabilities of images that the scaling was not fitted on (lesions are
-dealt into folds, each calibrated by the others), since fitted ones would promise too much; the scaling that
-is stored is fitted on all.
+Adjustment, prediction sets and policy rest on probabilities of images that the scaling was not fitted on
+(lesions are dealt into folds, each calibrated by the others), since fitted ones would promise too much; the
+scaling that is stored is fitted on all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from transxv2s.scoring.bootstrap import lesion_numbers
 from transxv2s.taxonomy import Taxonomy
-from transxv2s.trust import conformal, scaling_fit
+from transxv2s.trust import adjustment, conformal, scaling_fit
 from transxv2s.trust.judgement import Trust, novel_images
 from transxv2s.trust.novelty import SCORES, Kind, Novelty, NoveltyScore, fit_threshold
-from transxv2s.trust.policy import Goals
-from transxv2s.trust.rules import Evidence
+from transxv2s.trust.policy import Goals, ReferralPolicy
 from transxv2s.trust.scaling import Kind as ScalingKind
 from transxv2s.trust.scaling_choice import Choice, choose
 from transxv2s.trust.tuning import Labelled, Tuned, tune
@@ -82,7 +81,7 @@ def fit(
     coverage: float = 0.9,
     grouping: str | None = None,
 ) -> Fitted:
-    """Scaling, sets, novelty, policy, in this order.
+    """Scaling, adjustment, sets, novelty, policy, in this order.
 
     Args:
         outputs: Images that the network was not trained on.
@@ -97,11 +96,11 @@ def fit(
     Raises:
         InputError: The arrays do not go together, or there are too few images.
     """
-    choice, held_out = _chosen(outputs)
+    few = len(set(outputs.lesions)) < FEW
+    choice = None if few else choose(outputs.logits, outputs.labels, outputs.lesions)
     kind = choice.kind if choice else "temperature"
     scaling = scaling_fit.fit(kind, outputs.logits, outputs.labels, outputs.lesions)
-    if held_out is None:
-        held_out = scaling.probabilities(outputs.logits)
+    held_out = scaling.probabilities(outputs.logits) if few else held_out_probabilities(kind, outputs)
     sets = conformal.fit(
         held_out,
         outputs.labels,
@@ -111,15 +110,23 @@ def fit(
         grouping=grouping,
     )
     novelty = None if score is None else _novelty(score, outputs, fitted_on)
-    evidence = Evidence(
+    start = Trust(
+        scaling=scaling,
+        adjustment=None if few else adjustment.fit(held_out, outputs.labels),
+        sets=sets,
+        novelty=novelty,
+        policy=ReferralPolicy(),
+        fitted_on=fitted_on,
+    )
+    evidence = start.evidence(
         held_out,
-        sets.sets(held_out, outputs.groups if grouping else None),
         novel_images(novelty, score, outputs.logits, outputs.features),
         outputs.quality or [()] * len(held_out),
+        outputs.groups if grouping else None,
     )
     labelled = Labelled(evidence, outputs.labels, outputs.lesions, taxonomy)
     tuned = tune(labelled, rare_classes(labelled, class_sizes), goals or Goals(), fitted_on)
-    trust = Trust(scaling=scaling, sets=sets, novelty=novelty, policy=tuned.policy, fitted_on=fitted_on)
+    trust = start.model_copy(update={"policy": tuned.policy})
     return Fitted(trust, score if novelty else None, choice, tuned, held_out)
 
 
@@ -134,30 +141,6 @@ def evenly_by_class(labels: Sequence[int]) -> list[int]:
 def learn_novelty(trained: Outputs) -> NoveltyScore:
     """What images that the network was trained on look like to it."""
     return SCORES[NOVELTY].fit(trained.logits, trained.features, trained.labels)
-
-
-def _chosen(outputs: Outputs) -> tuple[Choice | None, Floats | None]:
-    """The form of scaling, and probabilities of lesions that it was not fitted on; None with few lesions.
-
-    The form with the least negative log-likelihood, unless it takes rare classes away: richer forms give
-    back the shares of the classes that balanced sampling took from training, and a class that then is hardly
-    ever named is no gain for anyone. Temperature scaling names the same classes as the network.
-    """
-    if len(set(outputs.lesions)) < FEW:
-        return None, None
-    choice = choose(outputs.logits, outputs.labels, outputs.lesions)
-    plain, held_out = (
-        held_out_probabilities("temperature", outputs),
-        held_out_probabilities(choice.kind, outputs),
-    )
-    if _balanced_accuracy(held_out, outputs) >= _balanced_accuracy(plain, outputs):
-        return choice, held_out
-    return choice.model_copy(update={"kind": "temperature"}), plain
-
-
-def _balanced_accuracy(probabilities: Floats, outputs: Outputs) -> float:
-    right = probabilities.argmax(axis=1) == outputs.labels
-    return float(np.mean([right[outputs.labels == k].mean() for k in np.unique(outputs.labels)]))
 
 
 def held_out_probabilities(kind: ScalingKind, outputs: Outputs) -> Floats:

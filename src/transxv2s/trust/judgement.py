@@ -8,10 +8,11 @@ from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict
 
 from transxv2s.taxonomy import Taxonomy
+from transxv2s.trust.adjustment import Floats, LogitAdjustment
 from transxv2s.trust.conformal import PredictionSets
 from transxv2s.trust.novelty import Novelty, NoveltyScore
 from transxv2s.trust.policy import ReferralPolicy
-from transxv2s.trust.rules import Evidence, reasons
+from transxv2s.trust.rules import Booleans, Evidence, reasons
 from transxv2s.trust.scaling import Scaling
 
 
@@ -20,7 +21,8 @@ class Trust(BaseModel):
 
     Attributes:
         scaling: From logits to calibrated probabilities.
-        sets: From these to prediction sets.
+        adjustment: From these to the class that is named; None names the most probable one.
+        sets: From the probabilities to prediction sets.
         novelty: From where on an image is out of distribution; None leaves that out.
         policy: When an expert must look.
         fitted_on: Which images, in words.
@@ -29,10 +31,28 @@ class Trust(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     scaling: Scaling
+    adjustment: LogitAdjustment | None = None
     sets: PredictionSets
     novelty: Novelty | None = None
     policy: ReferralPolicy
     fitted_on: str
+
+    def adjusted(self, probabilities: Floats) -> Floats:
+        """(N, K), of which the greatest is the class that is named; without adjustment the probabilities."""
+        return self.adjustment.adjusted(probabilities) if self.adjustment else probabilities
+
+    def evidence(
+        self,
+        probabilities: Floats,
+        novel: Booleans,
+        quality: Sequence[Sequence[str]],
+        groups: Sequence[str | None] | None = None,
+    ) -> Evidence:
+        """What is known of N images with calibrated probabilities (N, K). The class named is in its set."""
+        predicted = self.adjusted(probabilities).argmax(axis=1)
+        members = self.sets.sets(probabilities, groups)
+        members[np.arange(len(members)), predicted] = True
+        return Evidence(probabilities, predicted, members, novel, quality)
 
 
 @dataclass(frozen=True)
@@ -64,13 +84,8 @@ class Judge:
             quality: What is wrong with each image, in words.
             groups: Of each image, if the sets were fitted by group.
         """
-        probabilities = self.trust.scaling.probabilities(logits)
-        return Evidence(
-            probabilities,
-            self.trust.sets.sets(probabilities, groups),
-            novel_images(self.trust.novelty, self.score, logits, features),
-            quality,
-        )
+        novel = novel_images(self.trust.novelty, self.score, logits, features)
+        return self.trust.evidence(self.trust.scaling.probabilities(logits), novel, quality, groups)
 
     def reasons(self, evidence: Evidence) -> list[list[str]]:
         """Of each image why an expert must look; none where the system answers."""
@@ -79,7 +94,7 @@ class Judge:
 
 def novel_images(
     novelty: Novelty | None, score: NoveltyScore | None, logits: ArrayLike, features: ArrayLike
-) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+) -> Booleans:
     """Which of N images are out of distribution (N,); none where there is no score."""
     if novelty is None or score is None:
         return np.zeros(len(np.asarray(logits)), dtype=bool)

@@ -23,25 +23,22 @@ class Evidence:
 
     Attributes:
         probabilities: Calibrated, (N, K).
+        predicted: Position of the class that is named, (N,); not always the most probable one.
         members: Which classes are in the prediction set, (N, K).
         novel: Whether an image is out of distribution, (N,).
         quality: What is wrong with each image, in words.
     """
 
     probabilities: NDArray[np.float64]
+    predicted: NDArray[np.intp]
     members: Booleans
     novel: Booleans
     quality: Sequence[Sequence[str]]
 
     @property
-    def predicted(self) -> NDArray[np.intp]:
-        """Position of the most probable class, (N,)."""
-        return np.asarray(self.probabilities.argmax(axis=1))
-
-    @property
     def confidence(self) -> NDArray[np.float64]:
-        """Its probability, (N,)."""
-        return np.asarray(self.probabilities.max(axis=1))
+        """Probability of the class that is named, (N,)."""
+        return np.asarray(self.probabilities[np.arange(len(self.predicted)), self.predicted])
 
     def suspicion(self, taxonomy: Taxonomy) -> NDArray[np.float64]:
         """Probability that a lesion is of a class that needs an expert, (N,)."""
