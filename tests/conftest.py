@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from transxv2s.classifier import Classifier, default_checkpoint
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -23,3 +25,15 @@ def shared_dir() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip("needs the team's folder ../shared (real data and ImageNet weights), which is not here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def classifier() -> Classifier:
+    """The network that ships."""
+    return Classifier.load(default_checkpoint(), "cpu")
+
+
+@pytest.fixture(scope="session")
+def pictures() -> list[Path]:
+    """Some of the CC0 samples."""
+    return sorted((REPOSITORY / "samples").glob("*.jpg"))[:5]

@@ -1,4 +1,4 @@
-"""Writing files so that no half of one is ever found, reading YAML, and telling a changed file."""
+"""Writing files so that no half of one is ever found, reading YAML, telling a changed file, naming files."""
 
 import hashlib
 import os
@@ -90,3 +90,8 @@ def state_key(path: Path) -> bytes:
         state = "absent"
     content = os.fsencode(path.absolute()) + b"\0" + state.encode()
     return hashlib.blake2b(content, digest_size=KEY_BYTES).digest()
+
+
+def readable(path: str | Path) -> str:
+    """A path as text that every output can hold: bytes that are no UTF-8 become the replacement character."""
+    return os.fsencode(path).decode("utf-8", "replace")

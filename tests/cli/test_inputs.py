@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from transxv2s.cli.inputs import find_images, readable
+from transxv2s.cli.inputs import find_images
 from transxv2s.errors import DataError
+from transxv2s.files import readable
 
 
 @pytest.fixture

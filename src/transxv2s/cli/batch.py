@@ -1,17 +1,17 @@
 """Many images through one classifier, in batches; failures are set aside and Ctrl-C loses nothing."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
+from transxv2s.ahead import batches_ahead
 from transxv2s.classifier import Classifier, Prepared, unique_ids
-from transxv2s.cli.inputs import readable
 from transxv2s.errors import ImageError
 from transxv2s.explain.meaning import DEFAULT_METHOD
 from transxv2s.explain.panels import heat_panel
+from transxv2s.files import readable
 from transxv2s.finding import Finding
 from transxv2s.progress import progress
 from transxv2s.reports.page import percent
@@ -34,7 +34,7 @@ def examine(
 ) -> list[Outcome]:
     """A card or a failure for each image, in order; after Ctrl-C, images not reached are failures.
 
-    Only as many originals are in memory as there are threads; the rest of a batch waits as thumbnails.
+    Only as many originals are in memory as there are cores; the rest of a batch waits as thumbnails.
 
     Args:
         classifier: What examines them.
@@ -50,12 +50,10 @@ def examine(
     draw = partial(_pictures, classifier, with_heat_maps)
     ids = unique_ids([readable(file) for file in files])
     sources = list(zip(files, ids, strict=True))
-    with progress("Examining", len(files)) as advance, ThreadPoolExecutor() as pool:
+    with progress("Examining", len(files)) as advance:
         try:
-            for start in range(0, len(sources), batch_size):
-                batch = sources[start : start + batch_size]
-                prepared = list(pool.map(partial(prepare, classifier), batch))
-                outcomes += _cards(classifier, prepared, batch, draw if keep_pictures else None)
+            for batch in batches_ahead(partial(prepare, classifier), sources, batch_size):
+                outcomes += _cards(classifier, batch, draw if keep_pictures else None)
                 advance(len(batch))
         except KeyboardInterrupt:
             outcomes += [Failure(readable(file), STOPPED) for file, _ in sources[len(outcomes) :]]
@@ -74,17 +72,16 @@ def prepare(classifier: Classifier, source: tuple[Path, str]) -> Prepared | Fail
 
 def _cards(
     classifier: Classifier,
-    prepared: Sequence[Prepared | Failure],
-    batch: Sequence[tuple[Path, str]],
+    batch: Sequence[tuple[tuple[Path, str], Prepared | Failure]],
     draw: Draw | None,
 ) -> list[Outcome]:
-    images = [image for image in prepared if isinstance(image, Prepared)]
+    images = [image for _, image in batch if isinstance(image, Prepared)]
     findings = classifier.findings(images)
     pictures = draw(images, findings) if draw else [None] * len(images)
     examined = iter(zip(findings, pictures, strict=True))
     return [
         image if isinstance(image, Failure) else Card(readable(file), *next(examined))
-        for image, (file, _) in zip(prepared, batch, strict=True)
+        for (file, _), image in batch
     ]
 
 

@@ -14,11 +14,10 @@ import numpy as np
 from transxv2s.classifier import Classifier, Prepared, unique_ids
 from transxv2s.cli import outputs
 from transxv2s.cli.batch import STOPPED, asked, prepare
-from transxv2s.cli.inputs import readable
 from transxv2s.explain import METHODS, GraphAttention, HeatMap
 from transxv2s.explain.panels import Panel, heat_panel, mask_panels, node_panels, plain_panels
 from transxv2s.explain.sheet import sheet
-from transxv2s.files import make_folders, write_whole
+from transxv2s.files import make_folders, readable, write_whole
 from transxv2s.progress import progress
 from transxv2s.reports.explanation import Explained
 from transxv2s.reports.panels import shown

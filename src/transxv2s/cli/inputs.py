@@ -1,11 +1,11 @@
 """Which image files the arguments of a command mean."""
 
 import glob
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from transxv2s.errors import DataError
+from transxv2s.files import readable
 
 
 def find_images(arguments: Sequence[str]) -> list[Path]:
@@ -55,8 +55,3 @@ def _images_at(path: Path) -> Iterable[Path]:
         return [path] if path.suffix.lower() in SUFFIXES else []
     below = (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
     return (file for file in below if not any(p.startswith(".") for p in file.relative_to(path).parts))
-
-
-def readable(path: str | Path) -> str:
-    """A path as text that every output can hold: bytes that are no UTF-8 become the replacement character."""
-    return os.fsencode(path).decode("utf-8", "replace")

@@ -27,6 +27,14 @@ def predict(
         Path | None,
         typer.Option("--csv", metavar="FILE", dir_okay=False, help="Write a CSV file, a column a class."),
     ] = None,
+    lines: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            dir_okay=False,
+            help="For very many images: write a file of JSON lines that grows, and go on where it ends.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -63,7 +71,11 @@ def predict(
 
     if heat_maps and not out:
         raise ConfigError("--heat-maps belong to the report: name its folder with --out")
+    if lines and (as_json or table or out or lesions):
+        raise ConfigError("--lines holds all that is said: leave out --json, --csv, --out and --lesions")
     files = find_images(images)
+    if lines:
+        raise typer.Exit(_into_lines(lines, load(checkpoint, device), files, batch_size))
     make_folders(*[folder for folder in (out, table and table.parent) if folder])
     classifier = load(checkpoint, device)
     views = _lesions(lesions, files) if lesions else {}
@@ -83,6 +95,22 @@ def predict(
     raise typer.Exit(SOME_FAILED if failures else 0)
 
 
+def _into_lines(path: Path, classifier: "Classifier", files: list[Path], batch_size: int) -> int:
+    """Examines into a file of lines, says how it went, and gives the exit code."""
+    from transxv2s import NOTICE
+    from transxv2s.bulk import Image, examine_into
+    from transxv2s.classifier import unique_ids
+    from transxv2s.files import make_folders, readable
+
+    make_folders(path.parent)
+    images = map(Image, files, unique_ids([readable(file) for file in files]))
+    done = examine_into(path, classifier, list(images), batch_size)
+    before = f", {done.kept:,} of them before" if done.kept else ""
+    failures = f", {done.failed:,} could not be" if done.failed else ""
+    typer.echo(f"{done.examined:,} images examined{failures}{before}: {path}\n\n{NOTICE}")
+    return SOME_FAILED if done.failed else 0
+
+
 def _lesions(path: Path, files: list[Path]) -> dict[str, str]:
     """Lesion by finding id; the table names images by id or by file name.
 
@@ -90,8 +118,8 @@ def _lesions(path: Path, files: list[Path]) -> dict[str, str]:
         ConfigError: It names none of the images.
     """
     from transxv2s.classifier import unique_ids
-    from transxv2s.cli.inputs import readable
     from transxv2s.datasets.tables import read_table, unique_rows
+    from transxv2s.files import readable
 
     rows = unique_rows(path, read_table(path, ("image", "lesion")), "image")
     ids = unique_ids([readable(file) for file in files])

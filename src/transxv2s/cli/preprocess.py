@@ -69,7 +69,7 @@ def _preprocessing(config: Path | None, checkpoint: Path | None) -> "Preprocessi
 
 
 def _document(job: "Job", done: "Done", page: Path | None) -> dict[str, object]:
-    from transxv2s.cli.inputs import readable
+    from transxv2s.files import readable
 
     return {
         "out": readable(job.target),

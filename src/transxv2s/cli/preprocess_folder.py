@@ -16,9 +16,8 @@ from typing import Literal, TypeAlias
 from PIL import Image
 
 from transxv2s import comparison
-from transxv2s.cli.inputs import readable
 from transxv2s.errors import DataError, ImageError
-from transxv2s.files import make_folders, write_whole
+from transxv2s.files import make_folders, readable, write_whole
 from transxv2s.imaging.decode import decode
 from transxv2s.imaging.pipeline import Preprocessing, Rgb
 from transxv2s.progress import progress

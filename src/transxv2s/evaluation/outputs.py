@@ -1,10 +1,11 @@
 """What the network makes of labelled images, for what is fitted to it."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 
+from transxv2s.ahead import batches_ahead
 from transxv2s.classifier import Classifier, Prepared
 from transxv2s.datasets.records import Record
 from transxv2s.errors import DataError, ImageError
@@ -44,12 +45,10 @@ def outputs_of(
     made: list[tuple[Record, list[str]]] = []
     failures: dict[str, str] = {}
     logits, features = [], []
-    with progress(title, len(records)) as advance, ThreadPoolExecutor() as pool:
-        for start in range(0, len(records), BATCH):
-            batch = records[start : start + BATCH]
-            read = list(zip(batch, pool.map(lambda r: _read(classifier, r), batch), strict=True))
-            failures |= {record.id: found for record, found in read if isinstance(found, str)}
-            ready = [(record, found) for record, found in read if not isinstance(found, str)]
+    with progress(title, len(records)) as advance:
+        for batch in batches_ahead(partial(_read, classifier), records, BATCH):
+            failures |= {record.id: found for record, found in batch if isinstance(found, str)}
+            ready = [(record, found) for record, found in batch if not isinstance(found, str)]
             if ready:
                 said = classifier.outputs([image for _, image in ready])
                 logits.append(said[0])

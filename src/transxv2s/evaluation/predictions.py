@@ -5,7 +5,6 @@ import io
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from transxv2s.ahead import batches_ahead
 from transxv2s.classifier import Classifier, Prepared
 from transxv2s.datasets.records import Record
 from transxv2s.datasets.tables import read_table
@@ -131,19 +131,16 @@ def _batches(
     classifier: Classifier, records: Sequence[Record], codes: Sequence[str], batch_size: int
 ) -> Iterator[tuple[list[Row], dict[str, str]]]:
     """Rows and failures of each batch."""
-    with progress("Predicting", len(records)) as advance, ThreadPoolExecutor() as pool:
-        for start in range(0, len(records), batch_size):
-            batch = records[start : start + batch_size]
-            seen = list(pool.map(partial(_prepared, classifier), batch))
-            ready = [(image, angle) for image, angle in (s for s in seen if not isinstance(s, str))]
-            readable = [record for record, s in zip(batch, seen, strict=True) if not isinstance(s, str)]
-            findings = classifier.findings([image for image, _ in ready])
+    with progress("Predicting", len(records)) as advance:
+        for batch in batches_ahead(partial(_prepared, classifier), records, batch_size):
+            ready = [(record, *seen) for record, seen in batch if not isinstance(seen, str)]
+            findings = classifier.findings([image for _, image, _ in ready])
             yield (
                 [
                     _row(record, codes[record.label], angle, finding)
-                    for record, (_, angle), finding in zip(readable, ready, findings, strict=True)
+                    for (record, _, angle), finding in zip(ready, findings, strict=True)
                 ],
-                {record.id: s for record, s in zip(batch, seen, strict=True) if isinstance(s, str)},
+                {record.id: seen for record, seen in batch if isinstance(seen, str)},
             )
             advance(len(batch))
 

@@ -1,0 +1,153 @@
+"""Findings of very many images in a file of JSON lines that grows as they are made.
+
+One line an image: a finding with the file it came from in front, or `{"file": …, "reason": …}` of one that
+cannot be examined. Memory does not grow with the images but for their names, and a stopped run goes on where
+it was: a line counts if it is whole, of the same checkpoint, and of the same state of the file.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from transxv2s.ahead import batches_ahead
+from transxv2s.classifier import Classifier, Prepared
+from transxv2s.errors import DataError, ImageError
+from transxv2s.files import readable, state_key
+from transxv2s.finding import Finding
+from transxv2s.progress import progress
+
+PARTIAL = ".partial"
+
+
+class Image(NamedTuple):
+    """A file to examine, and the id of its finding."""
+
+    file: Path
+    id: str
+
+
+class Done(NamedTuple):
+    """What the file of lines holds of the images asked for.
+
+    Attributes:
+        examined: Images with a finding.
+        failed: Images that cannot be examined.
+        kept: How many of both an earlier run had made.
+    """
+
+    examined: int
+    failed: int
+    kept: int
+
+
+def examine_into(path: Path, classifier: Classifier, images: Sequence[Image], batch_size: int) -> Done:
+    """Examines images into a file of lines; what it holds already of the same image files is kept.
+
+    Args:
+        path: The file. While work is under way it has `.partial` after its name.
+        classifier: What examines them.
+        images: Files with ids of their own.
+        batch_size: Images that go through the network together, ≥ 1.
+
+    Raises:
+        DataError: The file holds findings of another checkpoint, is none of ours, or cannot be written.
+    """
+    growing = path.with_name(path.name + PARTIAL)
+    wanted = {readable(image.file): image for image in images}
+    try:
+        kept = _keep(path if path.exists() else growing, growing, wanted, classifier.digest)
+        with growing.open("ab") as stream, progress("Examining", len(images)) as advance:
+            advance(len(kept))
+            todo = (image for name, image in wanted.items() if name not in kept)
+            failed = sum(kept.values())
+            for lines in _made(classifier, todo, batch_size):
+                _append(stream, lines)
+                failed += sum("reason" in line for line in lines)
+                advance(len(lines))
+        growing.replace(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be written ({error.strerror}); name another place.") from error
+    return Done(len(wanted) - failed, failed, len(kept))
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The whole lines of a file, one after the other; one that was cut off is left out.
+
+    Raises:
+        DataError: A line is none of ours.
+    """
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                found = json.loads(line)
+                found["file"], found["state"], found["checkpoint"]
+            except (ValueError, KeyError, TypeError):
+                raise DataError(f"line {number} of {path} is none of ours: name another file") from None
+            yield found
+
+
+def _keep(before: Path, growing: Path, wanted: dict[str, Image], digest: str) -> dict[str, bool]:
+    """Writes the lines that still hold anew; by file, whether it has failed."""
+    kept: dict[str, bool] = {}
+    fresh = growing.with_name(growing.name + ".new")
+    with fresh.open("wb") as stream:
+        for line in read_lines(before) if before.exists() else ():
+            if line["checkpoint"] != digest:
+                fresh.unlink()
+                raise DataError(f"{before} holds findings of another checkpoint: name another file")
+            image = wanted.get(line["file"])
+            if image and line["file"] not in kept and line["state"] == _state(image):
+                stream.write(_encoded(line))
+                kept[line["file"]] = "reason" in line
+    fresh.replace(growing)
+    return kept
+
+
+def _made(classifier: Classifier, images: Iterable[Image], batch_size: int) -> Iterator[list[dict[str, Any]]]:
+    """Lines of each batch, in order."""
+    for batch in batches_ahead(partial(_prepare, classifier), images, batch_size):
+        findings = iter(
+            classifier.findings([found for _, (found, _) in batch if isinstance(found, Prepared)])
+        )
+        yield [
+            _line(image, state, found if isinstance(found, str) else next(findings), classifier.digest)
+            for image, (found, state) in batch
+        ]
+
+
+def _line(image: Image, state: str, found: Finding | str, digest: str) -> dict[str, Any]:
+    said = (
+        {"reason": found, "checkpoint": digest} if isinstance(found, str) else found.model_dump(mode="json")
+    )
+    return {"file": readable(image.file), "state": state, **said}
+
+
+def _prepare(classifier: Classifier, image: Image) -> tuple[Prepared | str, str]:
+    """The image without its original, or why it cannot be examined; and the state of its file before."""
+    state = _state(image)
+    try:
+        prepared = classifier.prepare(image.file)
+    except ImageError as error:
+        return error.reason, state
+    return replace(prepared, id=image.id, original=prepared.seen), state
+
+
+def _state(image: Image) -> str:
+    return state_key(image.file).hex()
+
+
+def _encoded(line: dict[str, Any]) -> bytes:
+    return json.dumps(line).encode() + b"\n"
+
+
+def _append(stream: BinaryIO, lines: Iterable[dict[str, Any]]) -> None:
+    """A batch, on the disk before the next one begins."""
+    stream.write(b"".join(map(_encoded, lines)))
+    stream.flush()
+    os.fsync(stream.fileno())
