@@ -32,7 +32,7 @@ $(READY): requirements.lock pyproject.toml
 
 # one lock for every platform; needs uv
 lock:
-	uv pip compile pyproject.toml --extra dev --extra engines --extra serve --universal --python-version 3.11 --generate-hashes \
+	uv pip compile pyproject.toml --extra cluster --extra dev --extra engines --extra serve --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
 
 clean:

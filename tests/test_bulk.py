@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from transxv2s.bulk import PARTIAL, Image, examine_into, read_lines
+from transxv2s.bulk import PARTIAL, Here, Image, examine_into, read_lines
 from transxv2s.classifier import Classifier, Prepared
 from transxv2s.errors import DataError, ImageError
 from transxv2s.finding import Finding
@@ -46,7 +46,7 @@ def files_of(path: Path) -> list[str]:
 
 def test_lines_are_the_findings_in_order(classifier: Classifier, images: list[Image], tmp_path: Path) -> None:
     path = tmp_path / "found.jsonl"
-    done = examine_into(path, classifier, images, 3)
+    done = examine_into(path, Here(classifier, 3), images)
     assert (done.examined, done.failed, done.kept) == (len(images), 0, 0)
     for image, line in zip(images, read_lines(path), strict=True):
         assert line.pop("file") == str(image.file)
@@ -64,14 +64,14 @@ def test_what_cannot_be_examined_is_a_line_with_its_reason(
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"no picture")
     path = tmp_path / "found.jsonl"
-    done = examine_into(path, classifier, [images[0], Image(bad, "bad"), images[1]], 2)
+    done = examine_into(path, Here(classifier, 2), [images[0], Image(bad, "bad"), images[1]])
     assert (done.examined, done.failed) == (2, 1)
     line = list(read_lines(path))[1]
     assert line["file"] == str(bad)
     with pytest.raises(ImageError) as error:
         classifier.prepare(bad)
     assert line["reason"] == error.value.reason
-    again = examine_into(path, classifier, [images[0], Image(bad, "bad"), images[1]], 2)
+    again = examine_into(path, Here(classifier, 2), [images[0], Image(bad, "bad"), images[1]])
     assert again == (2, 1, 3)
 
 
@@ -82,14 +82,14 @@ def test_a_second_call_examines_nothing_and_a_changed_file_anew(
     for image, copy in zip(images, copies, strict=True):
         copy.file.write_bytes(image.file.read_bytes())
     path = tmp_path / "found.jsonl"
-    examine_into(path, classifier, copies, 4)
+    examine_into(path, Here(classifier, 4), copies)
     first = path.read_bytes()
     counting = Counting(classifier)
-    assert examine_into(path, counting, copies, 4).kept == len(copies)  # type: ignore[arg-type]
+    assert examine_into(path, Here(counting, 4), copies).kept == len(copies)  # type: ignore[arg-type]
     assert counting.ids == []
     assert path.read_bytes() == first
     copies[1].file.write_bytes(copies[0].file.read_bytes())
-    examine_into(path, counting, copies, 4)  # type: ignore[arg-type]
+    examine_into(path, Here(counting, 4), copies)  # type: ignore[arg-type]
     assert counting.ids == [copies[1].id]
     assert sorted(files_of(path)) == sorted(str(copy.file) for copy in copies)
 
@@ -100,13 +100,13 @@ def test_a_stopped_run_goes_on_and_a_torn_line_is_made_again(
 ) -> None:
     path = tmp_path / "found.jsonl"
     with pytest.raises(KeyboardInterrupt):
-        examine_into(path, Counting(classifier, 1), images, 2)  # type: ignore[arg-type]
+        examine_into(path, Here(Counting(classifier, 1), 2), images)  # type: ignore[arg-type]
     growing = path.with_name(path.name + PARTIAL)
     assert files_of(growing) == [str(image.file) for image in images[:2]]
     with growing.open("ab") as stream:
         stream.write(torn)
     counting = Counting(classifier)
-    done = examine_into(path, counting, images, 2)  # type: ignore[arg-type]
+    done = examine_into(path, Here(counting, 2), images)  # type: ignore[arg-type]
     assert done.kept == 2
     assert counting.ids == [image.id for image in images[2:]]
     assert files_of(path) == [str(image.file) for image in images]
@@ -116,16 +116,16 @@ def test_a_file_of_another_checkpoint_or_of_something_else_is_left_alone(
     classifier: Classifier, images: list[Image], tmp_path: Path
 ) -> None:
     path = tmp_path / "found.jsonl"
-    examine_into(path, classifier, images[:1], 2)
+    examine_into(path, Here(classifier, 2), images[:1])
     line = next(read_lines(path))
     other = json.dumps(line | {"checkpoint": "of others"}) + "\n"
     path.write_text(other)
     with pytest.raises(DataError, match="findings of another checkpoint"):
-        examine_into(path, classifier, images[:1], 2)
+        examine_into(path, Here(classifier, 2), images[:1])
     assert path.read_text() == other
     path.write_text("my diary\n")
     with pytest.raises(DataError, match=r"line 1 of .* is none of ours"):
-        examine_into(path, classifier, images[:1], 2)
+        examine_into(path, Here(classifier, 2), images[:1])
     assert path.read_text() == "my diary\n"
 
 
@@ -133,7 +133,7 @@ def test_a_place_that_cannot_be_written_is_named(
     classifier: Classifier, images: list[Image], tmp_path: Path
 ) -> None:
     with pytest.raises(DataError, match="cannot be written"):
-        examine_into(tmp_path / "missing" / "found.jsonl", classifier, images, 2)
+        examine_into(tmp_path / "missing" / "found.jsonl", Here(classifier, 2), images)
 
 
 def test_a_killed_command_goes_on_without_repeating_work(images: list[Image], tmp_path: Path) -> None:

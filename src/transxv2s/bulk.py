@@ -8,10 +8,10 @@ it was: a line counts if it is whole, of the same checkpoint, and of the same st
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, Protocol, TypeAlias
 
 from transxv2s.ahead import batches_ahead
 from transxv2s.classifier import Classifier, Prepared
@@ -21,6 +21,7 @@ from transxv2s.finding import Finding
 from transxv2s.progress import progress
 
 PARTIAL = ".partial"
+Line: TypeAlias = dict[str, Any]
 
 
 class Image(NamedTuple):
@@ -44,14 +45,54 @@ class Done(NamedTuple):
     kept: int
 
 
-def examine_into(path: Path, classifier: Classifier, images: Sequence[Image], batch_size: int) -> Done:
+class Examiner(Protocol):
+    """What makes lines of images: this process, or a cluster."""
+
+    @property
+    def digest(self) -> str:
+        """Of the checkpoint."""
+        ...
+
+    def lines(self, images: Sequence[Image]) -> Iterator[list[Line]]:
+        """A line of each image, some at a time, in any order."""
+        ...
+
+
+@dataclass(frozen=True)
+class Here:
+    """Examines in this process, reading some batches ahead of the network.
+
+    Attributes:
+        classifier: What examines.
+        batch_size: Images that go through the network together, ≥ 1.
+    """
+
+    classifier: Classifier
+    batch_size: int
+
+    @property
+    def digest(self) -> str:
+        """Of the checkpoint."""
+        return self.classifier.digest
+
+    def lines(self, images: Sequence[Image]) -> Iterator[list[Line]]:
+        """Lines of each batch, in order."""
+        for batch in batches_ahead(partial(_prepare, self.classifier), images, self.batch_size):
+            ready = [found for _, (found, _) in batch if isinstance(found, Prepared)]
+            findings = iter(self.classifier.findings(ready))
+            yield [
+                _line(image, state, found if isinstance(found, str) else next(findings), self.digest)
+                for image, (found, state) in batch
+            ]
+
+
+def examine_into(path: Path, examiner: Examiner, images: Sequence[Image]) -> Done:
     """Examines images into a file of lines; what it holds already of the same image files is kept.
 
     Args:
         path: The file. While work is under way it has `.partial` after its name.
-        classifier: What examines them.
+        examiner: What examines them.
         images: Files with ids of their own.
-        batch_size: Images that go through the network together, ≥ 1.
 
     Raises:
         DataError: The file holds findings of another checkpoint, is none of ours, or cannot be written.
@@ -59,12 +100,11 @@ def examine_into(path: Path, classifier: Classifier, images: Sequence[Image], ba
     growing = path.with_name(path.name + PARTIAL)
     wanted = {readable(image.file): image for image in images}
     try:
-        kept = _keep(path if path.exists() else growing, growing, wanted, classifier.digest)
+        kept = _keep(path if path.exists() else growing, growing, wanted, examiner.digest)
+        failed = sum(kept.values())
         with growing.open("ab") as stream, progress("Examining", len(images)) as advance:
             advance(len(kept))
-            todo = (image for name, image in wanted.items() if name not in kept)
-            failed = sum(kept.values())
-            for lines in _made(classifier, todo, batch_size):
+            for lines in examiner.lines([image for name, image in wanted.items() if name not in kept]):
                 _append(stream, lines)
                 failed += sum("reason" in line for line in lines)
                 advance(len(lines))
@@ -74,7 +114,7 @@ def examine_into(path: Path, classifier: Classifier, images: Sequence[Image], ba
     return Done(len(wanted) - failed, failed, len(kept))
 
 
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+def read_lines(path: Path) -> Iterator[Line]:
     """The whole lines of a file, one after the other; one that was cut off is left out.
 
     Raises:
@@ -109,19 +149,7 @@ def _keep(before: Path, growing: Path, wanted: dict[str, Image], digest: str) ->
     return kept
 
 
-def _made(classifier: Classifier, images: Iterable[Image], batch_size: int) -> Iterator[list[dict[str, Any]]]:
-    """Lines of each batch, in order."""
-    for batch in batches_ahead(partial(_prepare, classifier), images, batch_size):
-        findings = iter(
-            classifier.findings([found for _, (found, _) in batch if isinstance(found, Prepared)])
-        )
-        yield [
-            _line(image, state, found if isinstance(found, str) else next(findings), classifier.digest)
-            for image, (found, state) in batch
-        ]
-
-
-def _line(image: Image, state: str, found: Finding | str, digest: str) -> dict[str, Any]:
+def _line(image: Image, state: str, found: Finding | str, digest: str) -> Line:
     said = (
         {"reason": found, "checkpoint": digest} if isinstance(found, str) else found.model_dump(mode="json")
     )
@@ -142,11 +170,11 @@ def _state(image: Image) -> str:
     return state_key(image.file).hex()
 
 
-def _encoded(line: dict[str, Any]) -> bytes:
+def _encoded(line: Line) -> bytes:
     return json.dumps(line).encode() + b"\n"
 
 
-def _append(stream: BinaryIO, lines: Iterable[dict[str, Any]]) -> None:
+def _append(stream: BinaryIO, lines: Iterable[Line]) -> None:
     """A batch, on the disk before the next one begins."""
     stream.write(b"".join(map(_encoded, lines)))
     stream.flush()

@@ -8,6 +8,7 @@ import typer
 from transxv2s.errors import ConfigError
 
 if TYPE_CHECKING:
+    from transxv2s.bulk import Examiner
     from transxv2s.classifier import Classifier
     from transxv2s.reports.prediction import Card, Failure
 
@@ -33,6 +34,13 @@ def predict(
             metavar="FILE",
             dir_okay=False,
             help="For very many images: write a file of JSON lines that grows, and go on where it ends.",
+        ),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Examine on a Ray cluster ('auto' on one of its machines, or host:port); needs --lines.",
         ),
     ] = None,
     out: Annotated[
@@ -73,9 +81,11 @@ def predict(
         raise ConfigError("--heat-maps belong to the report: name its folder with --out")
     if lines and (as_json or table or out or lesions):
         raise ConfigError("--lines holds all that is said: leave out --json, --csv, --out and --lesions")
+    if cluster and not lines:
+        raise ConfigError("--cluster is for very many images: name the file of their findings with --lines")
     files = find_images(images)
     if lines:
-        raise typer.Exit(_into_lines(lines, load(checkpoint, device), files, batch_size))
+        raise typer.Exit(_into_lines(lines, _examiner(cluster, checkpoint, device, batch_size), files))
     make_folders(*[folder for folder in (out, table and table.parent) if folder])
     classifier = load(checkpoint, device)
     views = _lesions(lesions, files) if lesions else {}
@@ -95,7 +105,17 @@ def predict(
     raise typer.Exit(SOME_FAILED if failures else 0)
 
 
-def _into_lines(path: Path, classifier: "Classifier", files: list[Path], batch_size: int) -> int:
+def _examiner(cluster: str | None, checkpoint: Path | None, device: str, batch_size: int) -> "Examiner":
+    from transxv2s.bulk import Here
+    from transxv2s.classifier import default_checkpoint
+    from transxv2s.cluster import There
+
+    if cluster:
+        return There(cluster, checkpoint or default_checkpoint(), batch_size)
+    return Here(load(checkpoint, device), batch_size)
+
+
+def _into_lines(path: Path, examiner: "Examiner", files: list[Path]) -> int:
     """Examines into a file of lines, says how it went, and gives the exit code."""
     from transxv2s import NOTICE
     from transxv2s.bulk import Image, examine_into
@@ -104,7 +124,7 @@ def _into_lines(path: Path, classifier: "Classifier", files: list[Path], batch_s
 
     make_folders(path.parent)
     images = map(Image, files, unique_ids([readable(file) for file in files]))
-    done = examine_into(path, classifier, list(images), batch_size)
+    done = examine_into(path, examiner, list(images))
     before = f", {done.kept:,} of them before" if done.kept else ""
     failures = f", {done.failed:,} could not be" if done.failed else ""
     typer.echo(f"{done.examined:,} images examined{failures}{before}: {path}\n\n{NOTICE}")
