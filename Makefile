@@ -30,10 +30,13 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# one lock for every platform; needs uv
+# one lock for every platform, and of it what the server needs; needs uv
+LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --no-header
+
 lock:
-	uv pip compile pyproject.toml --extra cluster --extra dev --extra engines --extra serve --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
+	$(LOCK) --extra cluster --extra dev --extra engines --extra serve --output-file requirements.lock
+	$(LOCK) --extra serve --constraint requirements.lock --output-file deploy/requirements.lock
 
 clean:
 	rm -rf .venv reports

@@ -51,6 +51,7 @@ def test_lines_are_the_findings_in_order(classifier: Classifier, images: list[Im
     for image, line in zip(images, read_lines(path), strict=True):
         assert line.pop("file") == str(image.file)
         assert len(line.pop("state")) == 32
+        assert line.pop("engine") == "eager"
         finding = Finding.model_validate(line)
         alone = classifier.classify(image.file)
         assert finding.id == image.id
@@ -118,11 +119,12 @@ def test_a_file_of_another_checkpoint_or_of_something_else_is_left_alone(
     path = tmp_path / "found.jsonl"
     examine_into(path, Here(classifier, 2), images[:1])
     line = next(read_lines(path))
-    other = json.dumps(line | {"checkpoint": "of others"}) + "\n"
-    path.write_text(other)
-    with pytest.raises(DataError, match="findings of another checkpoint"):
-        examine_into(path, Here(classifier, 2), images[:1])
-    assert path.read_text() == other
+    for key in ("checkpoint", "engine"):
+        other = json.dumps(line | {key: "of others"}) + "\n"
+        path.write_text(other)
+        with pytest.raises(DataError, match="findings of another checkpoint or engine"):
+            examine_into(path, Here(classifier, 2), images[:1])
+        assert path.read_text() == other
     path.write_text("my diary\n")
     with pytest.raises(DataError, match=r"line 1 of .* is none of ours"):
         examine_into(path, Here(classifier, 2), images[:1])

@@ -48,7 +48,7 @@ class Losing:
 
     def __init__(self, there: There, machines: Any) -> None:
         self._there, self._machines = there, machines
-        self.digest = there.digest
+        self.maker = there.maker
         self.lost = 0
 
     def lines(self, images: list[Image]) -> Iterator[list[Line]]:

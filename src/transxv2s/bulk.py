@@ -2,7 +2,7 @@
 
 One line an image: a finding with the file it came from in front, or `{"file": …, "reason": …}` of one that
 cannot be examined. Memory does not grow with the images but for their names, and a stopped run goes on where
-it was: a line counts if it is whole, of the same checkpoint, and of the same state of the file.
+it was: a line counts if it is whole, of the same checkpoint and engine, and of the same state of the file.
 """
 
 import json
@@ -49,8 +49,8 @@ class Examiner(Protocol):
     """What makes lines of images: this process, or a cluster."""
 
     @property
-    def digest(self) -> str:
-        """Of the checkpoint."""
+    def maker(self) -> dict[str, str]:
+        """What every line tells of who made it: the `checkpoint` by its digest, the `engine` by its name."""
         ...
 
     def lines(self, images: Sequence[Image]) -> Iterator[list[Line]]:
@@ -71,9 +71,9 @@ class Here:
     batch_size: int
 
     @property
-    def digest(self) -> str:
-        """Of the checkpoint."""
-        return self.classifier.digest
+    def maker(self) -> dict[str, str]:
+        """The checkpoint and the engine."""
+        return {"checkpoint": self.classifier.digest, "engine": self.classifier.engine}
 
     def lines(self, images: Sequence[Image]) -> Iterator[list[Line]]:
         """Lines of each batch, in order."""
@@ -81,7 +81,7 @@ class Here:
             ready = [found for _, (found, _) in batch if isinstance(found, Prepared)]
             findings = iter(self.classifier.findings(ready))
             yield [
-                _line(image, state, found if isinstance(found, str) else next(findings), self.digest)
+                _line(image, state, found if isinstance(found, str) else next(findings), self.maker)
                 for image, (found, state) in batch
             ]
 
@@ -100,7 +100,7 @@ def examine_into(path: Path, examiner: Examiner, images: Sequence[Image]) -> Don
     growing = path.with_name(path.name + PARTIAL)
     wanted = {readable(image.file): image for image in images}
     try:
-        kept = _keep(path if path.exists() else growing, growing, wanted, examiner.digest)
+        kept = _keep(path if path.exists() else growing, growing, wanted, examiner.maker)
         failed = sum(kept.values())
         with growing.open("ab") as stream, progress("Examining", len(images)) as advance:
             advance(len(kept))
@@ -126,21 +126,21 @@ def read_lines(path: Path) -> Iterator[Line]:
                 return
             try:
                 found = json.loads(line)
-                found["file"], found["state"], found["checkpoint"]
+                found["file"], found["state"], found["checkpoint"], found["engine"]
             except (ValueError, KeyError, TypeError):
                 raise DataError(f"line {number} of {path} is none of ours: name another file") from None
             yield found
 
 
-def _keep(before: Path, growing: Path, wanted: dict[str, Image], digest: str) -> dict[str, bool]:
+def _keep(before: Path, growing: Path, wanted: dict[str, Image], maker: dict[str, str]) -> dict[str, bool]:
     """Writes the lines that still hold anew; by file, whether it has failed."""
     kept: dict[str, bool] = {}
     fresh = growing.with_name(growing.name + ".new")
     with fresh.open("wb") as stream:
         for line in read_lines(before) if before.exists() else ():
-            if line["checkpoint"] != digest:
+            if any(line[key] != value for key, value in maker.items()):
                 fresh.unlink()
-                raise DataError(f"{before} holds findings of another checkpoint: name another file")
+                raise DataError(f"{before} holds findings of another checkpoint or engine: name another file")
             image = wanted.get(line["file"])
             if image and line["file"] not in kept and line["state"] == _state(image):
                 stream.write(_encoded(line))
@@ -149,11 +149,9 @@ def _keep(before: Path, growing: Path, wanted: dict[str, Image], digest: str) ->
     return kept
 
 
-def _line(image: Image, state: str, found: Finding | str, digest: str) -> Line:
-    said = (
-        {"reason": found, "checkpoint": digest} if isinstance(found, str) else found.model_dump(mode="json")
-    )
-    return {"file": readable(image.file), "state": state, **said}
+def _line(image: Image, state: str, found: Finding | str, maker: dict[str, str]) -> Line:
+    said = {"reason": found} if isinstance(found, str) else found.model_dump(mode="json")
+    return {"file": readable(image.file), "state": state, **said, **maker}
 
 
 def _prepare(classifier: Classifier, image: Image) -> tuple[Prepared | str, str]:

@@ -13,6 +13,7 @@ from huggingface_hub import snapshot_download
 from numpy.typing import NDArray
 from torch import Tensor
 
+from transxv2s import engines
 from transxv2s.checkpoint import (
     OWN_FILES,
     Checkpoint,
@@ -21,6 +22,7 @@ from transxv2s.checkpoint import (
     read_seen_images,
 )
 from transxv2s.datasets.provenance import SeenImages
+from transxv2s.engines import REFERENCE
 from transxv2s.errors import CheckpointError, InputError
 from transxv2s.explain import FUSED, SIX, GraphAttention, HeatMap, graph_attention, heat_maps
 from transxv2s.finding import Finding
@@ -68,30 +70,37 @@ class Classifier:
     Args:
         checkpoint: As `read_checkpoint` gives it; its model is moved to the device.
         device: "auto" (the GPU if there is one), or a torch device.
+        engine: What runs the network: a name of `engines.ENGINES`, or "auto". Heat maps always take PyTorch.
 
     Raises:
-        InputError: The device is not there.
+        InputError: The device or the engine is not there.
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
+    def __init__(self, checkpoint: Checkpoint, device: str = "auto", engine: str = REFERENCE) -> None:
         self._checkpoint = checkpoint
         self._taxonomy = checkpoint.config.to_taxonomy()
         self._device = usable_device(device)
         self._model: Any = checkpoint.model.eval().to(self._device).to(memory_format=torch.channels_last)
+        self._engine = engines.load(engine, checkpoint, self._device)
         self._judge = checkpoint.judge()
 
     @classmethod
-    def load(cls, directory: str | Path, device: str = "auto") -> Self:
+    def load(cls, directory: str | Path, device: str = "auto", engine: str = REFERENCE) -> Self:
         """Read a checkpoint directory.
 
         Raises:
             CheckpointError: It is not there, damaged or not one of ours.
+            InputError: The device or the engine is not there.
         """
-        return cls(read_checkpoint(directory), device)
+        return cls(read_checkpoint(directory), device, engine)
 
     @classmethod
     def from_pretrained(
-        cls, directory_or_repo_id: str | Path, revision: str | None = None, device: str = "auto"
+        cls,
+        directory_or_repo_id: str | Path,
+        revision: str | None = None,
+        device: str = "auto",
+        engine: str = REFERENCE,
     ) -> Self:
         """Read a checkpoint directory, or fetch one from the Hugging Face Hub.
 
@@ -99,13 +108,15 @@ class Classifier:
             directory_or_repo_id: A directory if there is one of that name, else "owner/name" on the Hub.
             revision: Branch, tag or commit on the Hub.
             device: As for `load`.
+            engine: As for `load`.
 
         Raises:
             CheckpointError: The download failed, or what was found is not a whole checkpoint.
+            InputError: The device or the engine is not there.
         """
         if Path(directory_or_repo_id).is_dir():
-            return cls.load(directory_or_repo_id, device)
-        return cls.load(_download(str(directory_or_repo_id), revision), device)
+            return cls.load(directory_or_repo_id, device, engine)
+        return cls.load(_download(str(directory_or_repo_id), revision), device, engine)
 
     @property
     def config(self) -> CheckpointConfig:
@@ -116,6 +127,11 @@ class Classifier:
     def digest(self) -> str:
         """Digest of the checkpoint."""
         return self._checkpoint.digest
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine at work; never "auto"."""
+        return self._engine.name
 
     def seen_images(self) -> SeenImages | None:
         """The images that the network was trained and validated on; None where the checkpoint does not tell.
@@ -156,11 +172,7 @@ class Classifier:
 
     def outputs(self, images: Sequence[Prepared]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Logits (B, K) of prepared images, and the features (B, F) that they are made of."""
-        with torch.inference_mode():
-            squares = _batch(images).to(self._device, memory_format=torch.channels_last)
-            features = self._model.forward_features(squares)
-            logits = self._model.classify(features)
-        return logits.float().cpu().numpy(), features.float().cpu().numpy()
+        return self._engine.run(np.stack([image.seen for image in images]))
 
     @overload
     def classify(self, sources: Source) -> Finding: ...

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from transxv2s.bulk import Here, Image, Line
 from transxv2s.checkpoint import read_config
 from transxv2s.classifier import Classifier
+from transxv2s.engines import REFERENCE
 from transxv2s.errors import CheckpointError, ConfigError
 from transxv2s.files import readable
 
@@ -68,9 +69,9 @@ class There:
     batch_size: int
 
     @property
-    def digest(self) -> str:
-        """Of the checkpoint."""
-        return read_config(self.checkpoint)[1]
+    def maker(self) -> dict[str, str]:
+        """The checkpoint and the engine."""
+        return {"checkpoint": read_config(self.checkpoint)[1], "engine": REFERENCE}
 
     def lines(self, images: Sequence[Image]) -> Iterator[list[Line]]:
         """Lines of each batch, as they come.
@@ -90,7 +91,7 @@ class There:
             found = ray.data.from_items(rows, override_num_blocks=-(-len(rows) // self.batch_size))
             made = found.map_batches(
                 Worker,
-                fn_constructor_args=(str(self.checkpoint.absolute()), self.digest),
+                fn_constructor_args=(str(self.checkpoint.absolute()), self.maker["checkpoint"]),
                 batch_size=self.batch_size,
                 concurrency=(1, cores),
                 num_cpus=1,

@@ -19,14 +19,14 @@ def workers(tasks: int, at_once: int) -> Iterator[ProcessPoolExecutor]:
         tasks: How many there are, ≥ 1.
         at_once: How many of them a worker gets at a time; no more workers are started than that needs.
     """
-    pool = ProcessPoolExecutor(min(os.cpu_count() or 1, -(-tasks // at_once)), initializer=_begin_work)
+    pool = ProcessPoolExecutor(min(os.cpu_count() or 1, -(-tasks // at_once)), initializer=begin_work)
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _begin_work() -> None:
+def begin_work() -> None:
     """In a worker: leaves Ctrl-C to the parent, and OpenCV's threads, which do not survive a fork, alone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(0)

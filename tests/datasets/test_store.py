@@ -267,7 +267,7 @@ def test_a_store_that_is_a_file_is_told(records: list[Record], tmp_path: Path) -
 def test_a_worker_ended_by_the_system_is_told(
     records: list[Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pools, "_begin_work", die)
+    monkeypatch.setattr(pools, "begin_work", die)
     with pytest.raises(DataError, match="most likely for want of memory"):
         store.fill(records, PREPROCESSING, tmp_path / "store")
 

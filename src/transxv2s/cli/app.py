@@ -12,14 +12,19 @@ import typer
 from transxv2s import NOTICE, __version__
 from transxv2s.cli.ablate import ablate
 from transxv2s.cli.audit import audit
+from transxv2s.cli.bench import bench
 from transxv2s.cli.calibrate import calibrate
 from transxv2s.cli.data import data
 from transxv2s.cli.evaluate import evaluate
 from transxv2s.cli.explain import explain
+from transxv2s.cli.export import export
 from transxv2s.cli.info import info
 from transxv2s.cli.predict import predict
 from transxv2s.cli.preprocess import preprocess
+from transxv2s.cli.records import records
+from transxv2s.cli.serve import serve
 from transxv2s.cli.train import train
+from transxv2s.cli.users import users
 from transxv2s.errors import TransXV2SError
 
 BAD_USAGE = 2
@@ -31,9 +36,10 @@ app = typer.Typer(
     rich_markup_mode="markdown",  # joins the lines of a docstring's paragraph
     pretty_exceptions_enable=False,
 )
-for command in (info, predict, explain, preprocess, evaluate, calibrate, audit, train, ablate):
+for command in (info, predict, explain, preprocess, evaluate, calibrate, audit, train, ablate, export, serve):
     app.command()(command)
-app.add_typer(data, name="data")
+for name, group in (("data", data), ("bench", bench), ("users", users), ("records", records)):
+    app.add_typer(group, name=name)
 
 
 def _show_version(wanted: bool) -> None:

@@ -47,6 +47,10 @@ def evaluate(
     taxonomy: options.TaxonomyName = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images that the network sees at once.")] = 32,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    engine: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="What runs the network: eager, auto, or one of docs/engines.md."),
+    ] = "eager",
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json only.")] = False,
 ) -> None:
     """Evaluate a checkpoint: scores with intervals, overlap with its training, and a report with figures.
@@ -78,7 +82,7 @@ def evaluate(
     loaded = splits.load(split) if split else None
     if loaded and fold is not None:
         loaded = loaded.for_fold(fold)
-    classifier = Classifier.load(where, device)
+    classifier = Classifier.load(where, device, engine)
     results = run(
         classifier, Chosen(dataset, reading, loaded, subset, leaky), out, floor=floor, batch_size=batch_size
     )

@@ -55,3 +55,17 @@ def _images_at(path: Path) -> Iterable[Path]:
         return [path] if path.suffix.lower() in SUFFIXES else []
     below = (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
     return (file for file in below if not any(p.startswith(".") for p in file.relative_to(path).parts))
+
+
+def samples() -> list[str]:
+    """The images that come with a checkout, for commands that need some image.
+
+    Raises:
+        DataError: This is an installation without them.
+    """
+    from transxv2s.classifier import SHIPPED_CHECKPOINT
+
+    folder = SHIPPED_CHECKPOINT.parents[1] / "samples"
+    if not folder.is_dir():
+        raise DataError("No sample images come with this installation: name some with --images.")
+    return [str(folder)]

@@ -62,6 +62,10 @@ def predict(
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images that the network sees at once.")] = 16,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    engine: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="What runs the network: eager, auto, or one of docs/engines.md."),
+    ] = "eager",
 ) -> None:
     """Classify dermoscopic images and say when an expert must look. Not a diagnosis.
 
@@ -81,13 +85,16 @@ def predict(
         raise ConfigError("--heat-maps belong to the report: name its folder with --out")
     if lines and (as_json or table or out or lesions):
         raise ConfigError("--lines holds all that is said: leave out --json, --csv, --out and --lesions")
+    if cluster and engine != "eager":
+        raise ConfigError("--engine chooses for this machine: leave it out with --cluster")
     if cluster and not lines:
         raise ConfigError("--cluster is for very many images: name the file of their findings with --lines")
     files = find_images(images)
     if lines:
-        raise typer.Exit(_into_lines(lines, _examiner(cluster, checkpoint, device, batch_size), files))
+        examiner = _examiner(cluster, checkpoint, batch_size, device=device, engine=engine)
+        raise typer.Exit(_into_lines(lines, examiner, files))
     make_folders(*[folder for folder in (out, table and table.parent) if folder])
-    classifier = load(checkpoint, device)
+    classifier = load(checkpoint, device, engine)
     views = _lesions(lesions, files) if lesions else {}
     outcomes = _with_views(examine(classifier, files, batch_size, out is not None, heat_maps), views)
     cards = [outcome for outcome in outcomes if isinstance(outcome, Card)]
@@ -105,14 +112,16 @@ def predict(
     raise typer.Exit(SOME_FAILED if failures else 0)
 
 
-def _examiner(cluster: str | None, checkpoint: Path | None, device: str, batch_size: int) -> "Examiner":
+def _examiner(
+    cluster: str | None, checkpoint: Path | None, batch_size: int, *, device: str, engine: str
+) -> "Examiner":
     from transxv2s.bulk import Here
     from transxv2s.classifier import default_checkpoint
     from transxv2s.cluster import There
 
     if cluster:
         return There(cluster, checkpoint or default_checkpoint(), batch_size)
-    return Here(load(checkpoint, device), batch_size)
+    return Here(load(checkpoint, device, engine), batch_size)
 
 
 def _into_lines(path: Path, examiner: "Examiner", files: list[Path]) -> int:
@@ -162,11 +171,11 @@ def _with_views(outcomes: list["Card | Failure"], lesions: dict[str, str]) -> li
     return [replace(o, finding=found[o.finding.id]) if isinstance(o, Card) else o for o in outcomes]
 
 
-def load(checkpoint: Path | None, device: str) -> "Classifier":
+def load(checkpoint: Path | None, device: str, engine: str = "eager") -> "Classifier":
     """The classifier of a checkpoint directory, or of the one that ships."""
     from transxv2s.classifier import Classifier, default_checkpoint
 
-    return Classifier.load(checkpoint or default_checkpoint(), device)
+    return Classifier.load(checkpoint or default_checkpoint(), device, engine)
 
 
 def _write_folder(

@@ -25,7 +25,7 @@ from transxv2s.imaging.skin_tone import individual_typology_angle
 from transxv2s.progress import progress
 
 PARTIAL = ".partial"
-PLAIN = ("image", "file", "label", "predicted", "decision", "reasons", "skin_angle")
+PLAIN = ("image", "file", "label", "predicted", "decision", "reasons", "skin_angle", "engine")
 DIGEST = "checkpoint"  # the last column: a row that was cut off lacks some of it
 
 Row = dict[str, str]
@@ -65,12 +65,12 @@ def predict(
         batch_size: Images that go through the network together.
 
     Raises:
-        DataError: The file holds predictions of another checkpoint or cannot be used, or no image can be
-            read.
+        DataError: The file holds predictions of another checkpoint or engine, or cannot be used, or no image
+            can be read.
     """
     growing = path.with_name(path.name + PARTIAL)
     columns = [*PLAIN, *classifier.taxonomy.codes, DIGEST]
-    rows = _rows(path if path.exists() else growing, columns, classifier.digest)
+    rows = _rows(path if path.exists() else growing, columns, classifier)
     for record in records:
         if rows.get(record.id, {}).get("file") != state_key(record.path).hex():
             rows.pop(record.id, None)  # another data set, or an image that was replaced
@@ -87,7 +87,7 @@ def predict(
     return _collected([r for r in records if r.id in rows], rows, classifier, failures)
 
 
-def _rows(path: Path, columns: Sequence[str], digest: str) -> dict[str, Row]:
+def _rows(path: Path, columns: Sequence[str], classifier: Classifier) -> dict[str, Row]:
     """Whole rows by image; a row whose numbers are none is not whole."""
     if not path.exists():
         return {}
@@ -96,9 +96,12 @@ def _rows(path: Path, columns: Sequence[str], digest: str) -> dict[str, Row]:
         table = read_table(path, [column.lower() for column in columns])
     except DataError as error:
         raise DataError(f"{error}; remove it, or name another folder with --out") from error
-    rows = [row for row in table if len(row[DIGEST]) == len(digest) and _numeric(row, numbers)]
-    if any(row[DIGEST] != digest for row in rows):
-        raise DataError(f"{path} holds predictions of another checkpoint: name another folder with --out")
+    maker = (classifier.digest, classifier.engine)
+    rows = [row for row in table if len(row[DIGEST]) == len(maker[0]) and _numeric(row, numbers)]
+    if any((row[DIGEST], row["engine"]) != maker for row in rows):
+        raise DataError(
+            f"{path} holds predictions of another checkpoint or engine: name another folder with --out"
+        )
     return {row["image"]: row for row in rows}
 
 
@@ -137,7 +140,7 @@ def _batches(
             findings = classifier.findings([image for _, image, _ in ready])
             yield (
                 [
-                    _row(record, codes[record.label], angle, finding)
+                    _row(record, codes[record.label], angle, finding, classifier.engine)
                     for (record, _, angle), finding in zip(ready, findings, strict=True)
                 ],
                 {record.id: seen for record, seen in batch if isinstance(seen, str)},
@@ -157,7 +160,7 @@ def _prepared(classifier: Classifier, record: Record) -> tuple[Prepared, float |
     return shown, individual_typology_angle(image.original)
 
 
-def _row(record: Record, label: str, angle: float | None, finding: Finding) -> Row:
+def _row(record: Record, label: str, angle: float | None, finding: Finding, engine: str) -> Row:
     """One line of the file, with its columns in lower case, as tables are read."""
     probabilities = {code.lower(): repr(p) for code, p in finding.probabilities.items()}
     return {
@@ -168,6 +171,7 @@ def _row(record: Record, label: str, angle: float | None, finding: Finding) -> R
         "decision": finding.decision,
         "reasons": "; ".join(finding.reasons),
         "skin_angle": "" if angle is None else f"{angle:.2f}",
+        "engine": engine,
         DIGEST: finding.checkpoint,
         **probabilities,
     }

@@ -120,6 +120,7 @@ def run(
         "dataset": {"name": chosen.name, "images": len(records), "notes": list(chosen.reading.notes)},
         "protocol": chosen.protocol(),
         "checkpoint": {"variant": classifier.config.variant, "digest": classifier.digest},
+        "engine": classifier.engine,
         "overlap": found,
         "failures": predictions.failures,
         "floor": floor,

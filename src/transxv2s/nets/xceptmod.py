@@ -15,6 +15,7 @@ TRUNK = "legacy_xception"
 BLOCKS = range(1, 13)
 STRIDED_BLOCKS = (1, 2, 3, 12)
 MIDDLE_BLOCKS = range(4, 12)
+MIDDLE_CHANNELS = 728
 DCGAN_AFTER = {1: 128, 2: 256, 3: 728, 5: 728, 7: 728, 9: 728, 11: 728}  # block → channels
 
 

@@ -169,6 +169,14 @@ def predicted(found: Sequence[Finding]) -> str:
     return max(taken, key=lambda code: (taken[code], sum(finding.probabilities[code] for finding in found)))
 
 
+def mean_probabilities(found: Sequence[Finding]) -> dict[str, float]:
+    """Of each class over the images of one lesion."""
+    return {
+        code: sum(finding.probabilities[code] for finding in found) / len(found)
+        for code in found[0].probabilities
+    }
+
+
 def erase(database: Database, store: ImageStore, case_id: str, *, actor: str, now: datetime) -> None:
     """Deletes images, findings, comments and details of one case, as a patient may ask for.
 

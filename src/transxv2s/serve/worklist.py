@@ -31,9 +31,13 @@ def urgency(findings: Sequence[Finding], taxonomy: Taxonomy, rare: Mapping[str, 
     Returns:
         In [0, 1.025].
     """
-    malignant = max(_malignant(finding, taxonomy) for finding in findings)
     may_be_rare = any(_may_be_rare(finding, rare) for finding in findings)
-    return math.floor(STEPS * malignant) / STEPS + may_be_rare / (2 * STEPS)
+    return math.floor(STEPS * malignant(findings, taxonomy)) / STEPS + may_be_rare / (2 * STEPS)
+
+
+def malignant(findings: Sequence[Finding], taxonomy: Taxonomy) -> float:
+    """The highest malignant probability of any image, in [0, 1], as `urgency` counts it."""
+    return max(_malignant(finding, taxonomy) for finding in findings)
 
 
 def _malignant(finding: Finding, taxonomy: Taxonomy) -> float:

@@ -1,0 +1,57 @@
+"""What an engine costs in accuracy, on labelled images."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transxv2s.engines.engine import Engine, Squares
+from transxv2s.scoring.confusion import confusions, rates
+
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Images with their classes.
+
+    Attributes:
+        squares: uint8 (N, S, S, 3).
+        labels: (N,), positions in the order of the logits.
+    """
+
+    squares: Squares
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Price:
+    """An engine against the reference.
+
+    Attributes:
+        agreement: Share of the images for which both name the same class.
+        balanced_accuracy: Of the engine.
+        balanced_accuracy_change: Its difference from the reference's; negative is worse.
+    """
+
+    agreement: float
+    balanced_accuracy: float
+    balanced_accuracy_change: float
+
+
+def logits_of(engine: Engine, squares: Squares) -> NDArray[np.float32]:
+    """What an engine makes of all images, (N, K)."""
+    starts = range(0, len(squares), BATCH)
+    return np.concatenate([engine.run(squares[start : start + BATCH])[0] for start in starts])
+
+
+def price(found: NDArray[np.float32], reference: NDArray[np.float32], labels: NDArray[np.int64]) -> Price:
+    """What an engine's logits (N, K) cost against the reference's, over the classes that have images (N,)."""
+    mine, other = _balanced_accuracy(found, labels), _balanced_accuracy(reference, labels)
+    return Price(float(np.mean(found.argmax(1) == reference.argmax(1))), mine, mine - other)
+
+
+def _balanced_accuracy(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    classes = logits.shape[1]
+    counts = confusions(logits.astype(np.float64), labels, np.zeros_like(labels))
+    return float(rates(counts.reshape(classes, classes + 1)).balanced_accuracy)

@@ -1,0 +1,36 @@
+/* Sending images, and saying how far it has come. */
+
+import { csrf, failure, offline } from "./api.js";
+import { byId } from "./dom.js";
+import { percent, t } from "./texts.js";
+
+/** Sends a form's data; gives the case, or null if the user cancels. Throws an ApiError. */
+export async function sendImages(data) {
+  const headers = await csrf();
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest(); // fetch does not tell how much has been sent
+    request.open("POST", "/v1/findings");
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    request.upload.onprogress = ({ loaded, total }) => progress(loaded / total);
+    request.upload.onload = () => progress(null);
+    request.onerror = () => reject(offline());
+    request.onabort = () => resolve(null);
+    request.onload = () => {
+      const { status, responseText } = request;
+      if (status === 201) resolve(JSON.parse(responseText));
+      else reject(failure(status, responseText, request.getResponseHeader("Retry-After")));
+    };
+    byId("cancel").onclick = () => request.abort();
+    progress(0);
+    request.send(data);
+  });
+}
+
+/** A share of what has to be sent, or null while the network is looking. */
+function progress(share) {
+  const bar = byId("progress");
+  if (share === null) bar.removeAttribute("value");
+  else bar.value = share;
+  const words = share === null ? t("send.looking") : t("send.sending", { percent: percent(share) });
+  byId("sending-words").textContent = words;
+}

@@ -1,0 +1,50 @@
+"""`transxv2s export` as its user runs it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import Run, draw_lesion
+from transxv2s.engines.portable import OPSET
+
+
+def test_an_int8_file_is_verified_and_serves_the_engine(
+    run: Run, checkpoint: Path, study: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnxruntime")
+    folder = tmp_path / "training"
+    for seed in range(8):
+        draw_lesion(folder / f"{seed}.png", seed)
+    out = tmp_path / "out" / "model.onnx"
+    result = run(
+        *("export", "onnx", out, "--precision", "int8", "--images", folder),
+        *("--checkpoint", checkpoint, "--json"),
+    )
+
+    assert result.code == 0, result.err
+    facts = json.loads(result.out)
+    assert facts["files"] == {str(out): out.stat().st_size}
+    assert facts["opset"] == OPSET
+    assert facts["calibrated_on"] + facts["agreement"]["images"] == 8
+    assert 0 <= facts["agreement"]["largest_difference"] <= 1
+
+    predicted = run(
+        *("predict", study / "a.png", "--checkpoint", checkpoint, "--engine", "onnxruntime-int8", "--json")
+    )
+    assert predicted.code == 0, predicted.err
+    assert json.loads(predicted.out)["findings"][0]["id"] == "a"
+
+
+def test_int8_without_images_says_so(run: Run, checkpoint: Path, tmp_path: Path) -> None:
+    result = run("export", "onnx", tmp_path / "m.onnx", "--precision", "int8", "--checkpoint", checkpoint)
+
+    assert result.code == 2
+    assert "name some of them with --images" in result.err
+
+
+def test_an_unknown_engine_is_bad_usage(run: Run, checkpoint: Path, study: Path) -> None:
+    result = run("predict", study / "a.png", "--checkpoint", checkpoint, "--engine", "warp")
+
+    assert result.code == 2
+    assert "There is no engine 'warp'; choose auto or one of eager" in result.err

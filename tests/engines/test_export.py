@@ -1,0 +1,136 @@
+"""An exported file classifies where this project is not: the snippets of the documentation, as they stand."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from engines.networks import squares
+from transxv2s import NOTICE
+from transxv2s.checkpoint import Checkpoint
+from transxv2s.engines.engine import Precision
+from transxv2s.engines.export import SUFFIXES, Format, agreement, export
+from transxv2s.engines.portable import OPSET, Calibration
+from transxv2s.errors import InputError
+from transxv2s.trust.scaling import Dirichlet, Scaling, Temperature, Vector
+
+DOCS = Path(__file__).parents[2] / "docs" / "export.md"
+SNIPPETS = dict(
+    zip(("onnx", "openvino"), re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL), strict=True)
+)
+ASKED = squares(4, 3)
+FORMATS: list[tuple[Format, Precision]] = [
+    ("onnx", "float32"),
+    ("onnx", "int8"),
+    ("openvino", "float32"),
+    ("openvino", "bfloat16"),
+    ("openvino", "int8"),
+]
+# an interpreter that starts outside the repository and refuses to find the project even where it is installed
+ALONE = "import sys; sys.modules['transxv2s'] = None; sys.modules['torch'] = None; exec(sys.stdin.read())"
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("pictures")
+    paths = [folder / f"{i}.png" for i in range(len(ASKED))]
+    for path, square in zip(paths, ASKED, strict=True):
+        Image.fromarray(square).save(path)
+    return paths
+
+
+def said(format_: Format, model: Path, pictures: list[Path]) -> list[str]:
+    """Lines that the snippet prints."""
+    done = subprocess.run(  # noqa: S603 - our own documentation
+        [sys.executable, "-I", "-c", ALONE, str(model), *map(str, pictures)],
+        input=SNIPPETS[format_],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=model.parent,
+    )
+    assert done.returncode == 0, done.stderr
+    lines: list[str] = done.stdout.splitlines()
+    return lines
+
+
+@pytest.mark.parametrize(("format_", "precision"), FORMATS)
+def test_the_snippet_says_what_the_checkpoint_says(
+    format_: Format, precision: Precision, small: Checkpoint, pictures: list[Path], tmp_path: Path
+) -> None:
+    model = (tmp_path / "model").with_suffix(SUFFIXES[format_])
+    export(small, format_, precision, model, squares(16, 5) if precision == "int8" else None)
+    *lines, notice = said(format_, model, pictures)
+
+    found = agreement(small, format_, precision, model, ASKED)
+    trust, codes = small.config.trust, small.config.classes
+    assert trust is not None
+    expected = trust.scaling.probabilities(_logits(small))
+    tolerance = found.largest_difference + 5e-5  # what was verified, and the digits that are printed
+    assert notice == NOTICE
+    for line, path, row in zip(lines, pictures, expected, strict=True):
+        file, code, probability = line.split(" ")
+        assert file == str(path)
+        assert abs(float(probability) - row[codes.index(code)]) <= tolerance
+    assert found.largest_difference < {"float32": 1e-5, "bfloat16": 0.02, "int8": 0.1}[precision]
+
+
+def _logits(checkpoint: Checkpoint) -> NDArray[np.float32]:
+    import torch
+
+    with torch.inference_mode():
+        logits = checkpoint.model(torch.from_numpy(ASKED).permute(0, 3, 1, 2) / 127.5 - 1)
+    return np.asarray(logits)
+
+
+def test_the_file_tells_what_it_is(small: Checkpoint, tmp_path: Path) -> None:
+    import onnx
+
+    export(small, "onnx", "float32", tmp_path / "model.onnx")
+    model = onnx.load(tmp_path / "model.onnx")
+    told = {prop.key: prop.value for prop in model.metadata_props}
+
+    onnx.checker.check_model(model, full_check=True)
+    assert {opset.version for opset in model.opset_import if not opset.domain} == {OPSET}
+    assert json.loads(told["classes"]) == small.config.classes
+    assert told["checkpoint"] == small.digest
+    assert told["preprocessing"] == small.config.preprocessing.digest()
+    assert json.loads(told["calibrated"]) is True
+    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+
+
+@pytest.mark.parametrize(
+    "scaling",
+    [
+        Temperature(temperature=1.7),
+        Vector(weights=(0.5, 1.0, 2.0), bias=(0.1, -0.2, 0.3), intercept_penalty=0.1),
+        Dirichlet(
+            weights=((1.0, 0.2, -0.1), (0.3, 0.8, 0.0), (0.1, -0.4, 1.2)),
+            bias=(0.1, -0.2, 0.3),
+            intercept_penalty=0.1,
+            off_diagonal_penalty=0.1,
+        ),
+    ],
+    ids=lambda scaling: scaling.kind,
+)
+def test_calibration_is_that_of_the_checkpoint(scaling: Scaling) -> None:
+    import torch
+
+    logits = np.random.default_rng(0).normal(0, 3, (5, 3)).astype(np.float32)
+
+    found = Calibration(scaling)(torch.from_numpy(logits))
+    np.testing.assert_allclose(found, scaling.probabilities(logits), atol=1e-6)
+
+
+def test_what_cannot_be_exported_is_refused(small: Checkpoint, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="ONNX Runtime has no bfloat16"):
+        export(small, "onnx", "bfloat16", tmp_path / "model.onnx")
+    with pytest.raises(InputError, match=r"must end in \.xml"):
+        export(small, "openvino", "float32", tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
