@@ -21,7 +21,7 @@ CALIBRATED_ON, ASKED = squares(24, 5), squares(20)
 EXACT = ["onnxruntime", "openvino"]
 ROUNDED = ["eager-bfloat16", "openvino-bfloat16", "onnxruntime-int8", "openvino-int8"]
 
-# of the logits to those in float32. Random weights hardly tell pictures apart, so this asks only whether it is
+# of the logits to those in float32. Random weights hardly tell pictures apart: this asks only whether it is
 # the same network; what a precision costs is measured by `bench throughput` on labelled images
 LIKENESS = {"bfloat16": 0.99, "int8": 0.85}
 
