@@ -10,9 +10,14 @@ from torch import nn
 from transxv2s import nets
 from transxv2s.checkpoint import Checkpoint, CheckpointConfig
 from transxv2s.imaging.pipeline import Preprocessing
+from transxv2s.trust.adjustment import LogitAdjustment
 from trusting import plain_trust
 
 SMALL, FULL = "transxv2s_net_effswin", "transxv2s_net"
+SHARES = (0.2, 0.4, 0.15, 0.04, 0.1, 0.02, 0.05, 0.04)
+TRUST = plain_trust(1.7, min_confidence=0.6).model_copy(
+    update={"adjustment": LogitAdjustment(tau=0.5, shares=SHARES)}
+)
 SIZE = 64
 
 Squares = NDArray[np.uint8]
@@ -51,7 +56,5 @@ def checkpoint(variant: str, digest: str = "0123456789ab") -> Checkpoint:
     for name, parameter in model.named_parameters():
         if name.endswith(("classifier.weight", "trunk.fc.weight")):
             parameter.data.mul_(4)  # so that pictures differ in what is predicted
-    config = CheckpointConfig(
-        variant=variant, preprocessing=Preprocessing(size=SIZE), trust=plain_trust(1.7, min_confidence=0.6)
-    )
+    config = CheckpointConfig(variant=variant, preprocessing=Preprocessing(size=SIZE), trust=TRUST)
     return Checkpoint(config, model.eval(), digest)

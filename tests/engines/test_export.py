@@ -72,11 +72,13 @@ def test_the_snippet_says_what_the_checkpoint_says(
     trust, codes = small.config.trust, small.config.classes
     assert trust is not None
     expected = trust.scaling.probabilities(_logits(small))
+    named = trust.adjusted(expected)
     tolerance = found.largest_difference + 5e-5  # what was verified, and the digits that are printed
     assert notice == NOTICE
-    for line, path, row in zip(lines, pictures, expected, strict=True):
+    for line, path, row, scores in zip(lines, pictures, expected, named, strict=True):
         file, code, probability = line.split(" ")
         assert file == str(path)
+        assert precision != "float32" or codes[scores.argmax()] == code
         assert abs(float(probability) - row[codes.index(code)]) <= tolerance
     assert found.largest_difference < {"float32": 1e-5, "bfloat16": 0.02, "int8": 0.1}[precision]
 

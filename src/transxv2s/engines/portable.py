@@ -15,12 +15,12 @@ from transxv2s.trust.scaling import Scaling, Temperature, Vector
 
 OPSET = 18
 INPUT = "squares"
-OUTPUTS = ("probabilities", "logits", "features")
+OUTPUTS = ("probabilities", "adjusted", "logits", "features")
 LARGEST_BATCH = 4096
 
 
 class Portable(nn.Module):
-    """Squares as pixels to probabilities, logits and features.
+    """Squares as pixels to probabilities, what names the class, logits and features.
 
     Args:
         checkpoint: Its network is copied.
@@ -31,11 +31,16 @@ class Portable(nn.Module):
         trust = checkpoint.config.trust
         self.lean = LeanNetwork(checkpoint.model)
         self.calibration = Calibration(trust.scaling if trust else Temperature(temperature=1))
+        self.factors = torch.ones(len(checkpoint.config.classes))
+        if trust and trust.adjustment:
+            self.factors = torch.tensor(trust.adjustment.shares) ** -trust.adjustment.tau
 
-    def forward(self, squares: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """uint8 (B, S, S, 3) to probabilities (B, K), logits (B, K) and features (B, F), float32."""
+    def forward(self, squares: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """uint8 (B, S, S, 3) to probabilities, adjusted and logits, (B, K) each, and features (B, F)."""
         logits, features = self.lean(scaled(squares))
-        return self.calibration(logits), logits, features
+        probabilities = self.calibration(logits)
+        scores = probabilities * self.factors
+        return probabilities, scores / scores.sum(1, keepdim=True), logits, features
 
 
 class Calibration(nn.Module):
