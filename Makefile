@@ -11,7 +11,7 @@ demo: $(READY)
 	@echo && echo "Open reports/demo/report.html in a browser."
 
 test: $(READY)
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .

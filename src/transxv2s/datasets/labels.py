@@ -22,7 +22,9 @@ from transxv2s.taxonomy import (
 LEFT_OUT = "-"  # a label mapped to it is left out, and counted
 SHOWN = 8  # labels that a message names
 # columns of a table of predictions, in upper case, as codes are
-RESERVED = {"IMAGE", "FILE", "LABEL", "PREDICTED", "DECISION", "REASONS", "SKIN_ANGLE", "CHECKPOINT"}
+RESERVED = frozenset(
+    ("IMAGE", "FILE", "LABEL", "PREDICTED", "DECISION", "REASONS", "SKIN_ANGLE", "ENGINE", "CHECKPOINT")
+)
 
 
 def parse(text: str) -> dict[str, str]:
