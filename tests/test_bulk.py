@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from transxv2s.bulk import PARTIAL, Here, Image, examine_into, read_lines
+from transxv2s.bulk import Here, Image, examine_into, read_lines
 from transxv2s.classifier import Classifier, Prepared
 from transxv2s.errors import DataError, ImageError
+from transxv2s.files import growing as growing_file
 from transxv2s.finding import Finding
 
 
@@ -56,7 +57,7 @@ def test_lines_are_the_findings_in_order(classifier: Classifier, images: list[Im
         alone = classifier.classify(image.file)
         assert finding.id == image.id
         assert finding.probabilities == pytest.approx(alone.probabilities, abs=1e-6)
-    assert not path.with_name(path.name + PARTIAL).exists()
+    assert not growing_file(path).exists()
 
 
 def test_what_cannot_be_examined_is_a_line_with_its_reason(
@@ -102,7 +103,7 @@ def test_a_stopped_run_goes_on_and_a_torn_line_is_made_again(
     path = tmp_path / "found.jsonl"
     with pytest.raises(KeyboardInterrupt):
         examine_into(path, Here(Counting(classifier, 1), 2), images)  # type: ignore[arg-type]
-    growing = path.with_name(path.name + PARTIAL)
+    growing = growing_file(path)
     assert files_of(growing) == [str(image.file) for image in images[:2]]
     with growing.open("ab") as stream:
         stream.write(torn)
@@ -145,7 +146,7 @@ def test_a_killed_command_goes_on_without_repeating_work(images: list[Image], tm
     for n in range(40):
         (folder / f"{n:02}{images[0].file.suffix}").write_bytes(images[n % len(images)].file.read_bytes())
     path = tmp_path / "found.jsonl"
-    growing = path.with_name(path.name + PARTIAL)
+    growing = growing_file(path)
     command = [sys.executable, "-m", "transxv2s", "predict", str(folder), "--lines", str(path)]
     process = subprocess.Popen([*command, "--batch-size", "2"])  # noqa: S603
     while process.poll() is None and (not growing.exists() or growing.stat().st_size == 0):

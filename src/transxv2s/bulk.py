@@ -6,21 +6,19 @@ it was: a line counts if it is whole, of the same checkpoint and engine, and of 
 """
 
 import json
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from transxv2s.ahead import batches_ahead
 from transxv2s.classifier import Classifier, Prepared
 from transxv2s.errors import DataError, ImageError
-from transxv2s.files import readable, state_key
+from transxv2s.files import append, growing, readable, replacing, state_key
 from transxv2s.finding import Finding
 from transxv2s.progress import progress
 
-PARTIAL = ".partial"
 Line: TypeAlias = dict[str, Any]
 
 
@@ -97,18 +95,18 @@ def examine_into(path: Path, examiner: Examiner, images: Sequence[Image]) -> Don
     Raises:
         DataError: The file holds findings of another checkpoint, is none of ours, or cannot be written.
     """
-    growing = path.with_name(path.name + PARTIAL)
+    partial_file = growing(path)
     wanted = {readable(image.file): image for image in images}
     try:
-        kept = _keep(path if path.exists() else growing, growing, wanted, examiner.maker)
+        kept = _keep(path if path.exists() else partial_file, partial_file, wanted, examiner.maker)
         failed = sum(kept.values())
-        with growing.open("ab") as stream, progress("Examining", len(images)) as advance:
+        with partial_file.open("ab") as stream, progress("Examining", len(images)) as advance:
             advance(len(kept))
             for lines in examiner.lines([image for name, image in wanted.items() if name not in kept]):
-                _append(stream, lines)
+                append(stream, b"".join(map(_encoded, lines)))
                 failed += sum("reason" in line for line in lines)
                 advance(len(lines))
-        growing.replace(path)
+        partial_file.replace(path)
     except OSError as error:
         raise DataError(f"{path} cannot be written ({error.strerror}); name another place.") from error
     return Done(len(wanted) - failed, failed, len(kept))
@@ -132,20 +130,17 @@ def read_lines(path: Path) -> Iterator[Line]:
             yield found
 
 
-def _keep(before: Path, growing: Path, wanted: dict[str, Image], maker: dict[str, str]) -> dict[str, bool]:
+def _keep(before: Path, after: Path, wanted: dict[str, Image], maker: dict[str, str]) -> dict[str, bool]:
     """Writes the lines that still hold anew; by file, whether it has failed."""
     kept: dict[str, bool] = {}
-    fresh = growing.with_name(growing.name + ".new")
-    with fresh.open("wb") as stream:
+    with replacing(after) as stream:
         for line in read_lines(before) if before.exists() else ():
             if any(line[key] != value for key, value in maker.items()):
-                fresh.unlink()
                 raise DataError(f"{before} holds findings of another checkpoint or engine: name another file")
             image = wanted.get(line["file"])
             if image and line["file"] not in kept and line["state"] == _state(image):
                 stream.write(_encoded(line))
                 kept[line["file"]] = "reason" in line
-    fresh.replace(growing)
     return kept
 
 
@@ -170,10 +165,3 @@ def _state(image: Image) -> str:
 
 def _encoded(line: Line) -> bytes:
     return json.dumps(line).encode() + b"\n"
-
-
-def _append(stream: BinaryIO, lines: Iterable[Line]) -> None:
-    """A batch, on the disk before the next one begins."""
-    stream.write(b"".join(map(_encoded, lines)))
-    stream.flush()
-    os.fsync(stream.fileno())

@@ -12,6 +12,7 @@ import yaml
 from transxv2s.errors import ConfigError, DataError
 
 KEY_BYTES = 16
+PARTIAL = ".partial"
 
 
 @contextmanager
@@ -45,6 +46,18 @@ def write_whole(path: Path, content: str | bytes) -> None:
             stream.write(content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise DataError(f"{path} cannot be written ({error.strerror}); name another place.") from error
+
+
+def growing(path: Path) -> Path:
+    """Where a file stands while it grows; whoever ends the work moves it to its place."""
+    return path.with_name(path.name + PARTIAL)
+
+
+def append(stream: BinaryIO, content: bytes) -> None:
+    """Adds to a file that grows; when this returns, it is safe on the disk."""
+    stream.write(content)
+    stream.flush()
+    os.fsync(stream.fileno())
 
 
 def read_yaml(path: Path, missing: str) -> Any:

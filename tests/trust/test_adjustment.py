@@ -4,7 +4,8 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from sklearn.metrics import balanced_accuracy_score
 
-from transxv2s.trust.adjustment import TAUS, LogitAdjustment, balanced_accuracy, fit
+from transxv2s.scoring.confusion import balanced_accuracy
+from transxv2s.trust.adjustment import TAUS, LogitAdjustment, fit
 
 
 def world(images: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:

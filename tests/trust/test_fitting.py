@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from transxv2s.scoring.bootstrap import lesion_numbers
+from transxv2s.scoring.confusion import balanced_accuracy
 from transxv2s.scoring.reliability import expected_calibration_error
 from transxv2s.taxonomy import ISIC2019
-from transxv2s.trust.adjustment import balanced_accuracy
 from transxv2s.trust.fitting import (
     KNOWN,
     NOVEL_SHARE,

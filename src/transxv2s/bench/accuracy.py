@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transxv2s.engines.engine import Engine, Squares
-from transxv2s.scoring.confusion import confusions, rates
+from transxv2s.scoring.confusion import balanced_accuracy
 
 BATCH = 32
 
@@ -47,11 +47,5 @@ def logits_of(engine: Engine, squares: Squares) -> NDArray[np.float32]:
 
 def price(found: NDArray[np.float32], reference: NDArray[np.float32], labels: NDArray[np.int64]) -> Price:
     """What an engine's logits (N, K) cost against the reference's, over the classes that have images (N,)."""
-    mine, other = _balanced_accuracy(found, labels), _balanced_accuracy(reference, labels)
+    mine, other = (balanced_accuracy(z.astype(np.float64), labels) for z in (found, reference))
     return Price(float(np.mean(found.argmax(1) == reference.argmax(1))), mine, mine - other)
-
-
-def _balanced_accuracy(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    classes = logits.shape[1]
-    counts = confusions(logits.astype(np.float64), labels, np.zeros_like(labels))
-    return float(rates(counts.reshape(classes, classes + 1)).balanced_accuracy)

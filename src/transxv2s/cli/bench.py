@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 import typer
 
 from transxv2s.cli import dataset as options
+from transxv2s.cli.network import CheckpointDir, Device
 
 if TYPE_CHECKING:
     from transxv2s.bench.accuracy import Labelled
@@ -20,9 +21,6 @@ LABELLED = 2000  # images that the price in accuracy is taken on, by default
 
 bench = typer.Typer(no_args_is_help=True, help="Measure engines, latency, and where the time goes.")
 
-CheckpointOption: TypeAlias = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Checkpoint directory; without it the one that ships.")
-]
 Engines: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -41,7 +39,6 @@ Images: TypeAlias = Annotated[
 ]
 Seconds: TypeAlias = Annotated[float, typer.Option(min=0, help="How long each repeats in one round.")]
 Rounds: TypeAlias = Annotated[int, typer.Option(min=1, help="How often everything takes its turn.")]
-Device: TypeAlias = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 
 
 @bench.command()
@@ -55,17 +52,13 @@ def throughput(
         str | None, typer.Option(metavar="NAME", help=f"Labelled images: {options.DATASETS}.")
     ] = None,
     root: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the data set.")] = None,
-    split: Annotated[
-        Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Split file; without it, all images.")
-    ] = None,
-    subset: Annotated[
-        Literal["train", "validation", "test"], typer.Option(help="Of the split.")
-    ] = "validation",
+    split: options.SplitFile = None,
+    subset: options.Subset = "validation",
     limit: Annotated[int, typer.Option(min=1, help="Labelled images to take, by a fixed seed.")] = LABELLED,
     engines: Engines = None,
     baselines: Annotated[bool, typer.Option(help="Run networks of timm beside ours.")] = True,
     images: Images = None,
-    checkpoint: CheckpointOption = None,
+    checkpoint: CheckpointDir = None,
     seconds: Seconds = 1.0,
     rounds: Rounds = 5,
     device: Device = "auto",
@@ -98,7 +91,7 @@ def latency(
     as_json: Json = None,
     engines: Engines = None,
     images: Images = None,
-    checkpoint: CheckpointOption = None,
+    checkpoint: CheckpointDir = None,
     seconds: Seconds = 2.0,
     rounds: Rounds = 5,
     device: Device = "auto",
@@ -126,7 +119,7 @@ def profile(
     ] = False,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
     images: Images = None,
-    checkpoint: CheckpointOption = None,
+    checkpoint: CheckpointDir = None,
     rounds: Rounds = 5,
 ) -> None:
     """Where the time goes: every stage of both branches, the DCGAN modules and the fusion, in PyTorch."""

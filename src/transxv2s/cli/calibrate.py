@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from transxv2s.cli import dataset as options
+from transxv2s.cli.network import Device
 
 SOME_FAILED = 1
 
@@ -25,12 +26,8 @@ def calibrate(
     report: Annotated[
         Path, typer.Option(metavar="DIR", file_okay=False, help="Write calibration.json and figures there.")
     ] = Path("calibration"),
-    split: Annotated[
-        Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Split file; without it, all images.")
-    ] = None,
-    subset: Annotated[
-        Literal["train", "validation", "test"], typer.Option(help="Of the split.")
-    ] = "validation",
+    split: options.SplitFile = None,
+    subset: options.Subset = "validation",
     leaky: Annotated[
         bool, typer.Option("--leaky", help="Declare that the split leaks; every output will say so.")
     ] = False,
@@ -56,7 +53,7 @@ def calibrate(
     columns: options.Columns = None,
     labels: options.Labels = None,
     taxonomy: options.TaxonomyName = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print calibration.json only.")] = False,
 ) -> None:
     """Fit calibrated probabilities, prediction sets, novelty and referral, and write them into a checkpoint.

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
@@ -42,6 +42,11 @@ TaxonomyName: TypeAlias = Annotated[
         help="Table and folder: isic2019, isic2018, nevus-melanoma, or own: every label is a class.",
     ),
 ]
+
+SplitFile: TypeAlias = Annotated[
+    Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Split file; without it, all images.")
+]
+Subset: TypeAlias = Annotated[Literal["train", "validation", "test"], typer.Option(help="Of the split.")]
 
 
 def read_dataset(

@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from transxv2s.cli import dataset as options
+from transxv2s.cli.network import CheckpointDir, Device, Engine
 
 SOME_FAILED = 1
 SHOWN = 5  # failures that the terminal names
@@ -24,13 +25,9 @@ def evaluate(
             help="Write predictions.csv, submission.csv, results.json, report.html.",
         ),
     ],
-    checkpoint: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Checkpoint directory; without it the one that ships.")
-    ] = None,
-    split: Annotated[
-        Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Split file; without it, all images.")
-    ] = None,
-    subset: Annotated[Literal["train", "validation", "test"], typer.Option(help="Of the split.")] = "test",
+    checkpoint: CheckpointDir = None,
+    split: options.SplitFile = None,
+    subset: options.Subset = "test",
     fold: Annotated[
         int | None, typer.Option(help="Take the cross-validation that tests on this fold of the split.")
     ] = None,
@@ -46,11 +43,8 @@ def evaluate(
     labels: options.Labels = None,
     taxonomy: options.TaxonomyName = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images that the network sees at once.")] = 32,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    engine: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="What runs the network: eager, auto, or one of docs/engines.md."),
-    ] = "eager",
+    device: Device = "auto",
+    engine: Engine = "eager",
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json only.")] = False,
 ) -> None:
     """Evaluate a checkpoint: scores with intervals, overlap with its training, and a report with figures.

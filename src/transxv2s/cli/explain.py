@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from transxv2s.cli.faithfulness import Trial, judge
+from transxv2s.cli.network import CheckpointDir, Device
 from transxv2s.cli.predict import SOME_FAILED, load
 from transxv2s.errors import ConfigError
 
@@ -27,9 +28,7 @@ def explain(
         list[str] | None,
         typer.Argument(help="Image files, folders (searched at any depth) or quoted patterns."),
     ] = None,
-    checkpoint: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Checkpoint directory; without it the one that ships.")
-    ] = None,
+    checkpoint: CheckpointDir = None,
     methods: Annotated[
         str,
         typer.Option(
@@ -54,7 +53,7 @@ def explain(
         ),
     ] = Path("explanation"),
     as_json: Annotated[bool, typer.Option("--json", help=f"Print {INDEX} only.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
     evaluate: Annotated[
         Path | None,
         typer.Option(

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from transxv2s.cli.network import CheckpointDir
+
 CALIBRATE, VERIFY = 256, 64  # images, at most
 
 
@@ -28,9 +30,7 @@ def export(
             "verified on others of them. Without it, it is verified on the samples of the checkout."
         ),
     ] = None,
-    checkpoint: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Checkpoint directory; without it the one that ships.")
-    ] = None,
+    checkpoint: CheckpointDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document only.")] = False,
 ) -> None:
     """Export a checkpoint: from the square to calibrated probabilities, for batches of any size.

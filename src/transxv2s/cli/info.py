@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from transxv2s.cli.network import CheckpointDir
 from transxv2s.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,9 +22,7 @@ FRESH = "fresh: not trained, of no use for prediction"
 
 
 def info(
-    checkpoint: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Checkpoint directory; without it the one that ships.")
-    ] = None,
+    checkpoint: CheckpointDir = None,
     variant: Annotated[
         str | None, typer.Option(metavar="NAME", help="Describe a fresh network of this variant instead.")
     ] = None,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from transxv2s.cli.network import CheckpointDir, Device, Engine
 from transxv2s.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,9 +21,7 @@ def predict(
     images: Annotated[
         list[str], typer.Argument(help="Image files, folders (searched at any depth) or quoted patterns.")
     ],
-    checkpoint: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Checkpoint directory; without it the one that ships.")
-    ] = None,
+    checkpoint: CheckpointDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document only.")] = False,
     table: Annotated[
         Path | None,
@@ -61,11 +60,8 @@ def predict(
         ),
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images that the network sees at once.")] = 16,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    engine: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="What runs the network: eager, auto, or one of docs/engines.md."),
-    ] = "eager",
+    device: Device = "auto",
+    engine: Engine = "eager",
 ) -> None:
     """Classify dermoscopic images and say when an expert must look. Not a diagnosis.
 
@@ -117,9 +113,10 @@ def _examiner(
 ) -> "Examiner":
     from transxv2s.bulk import Here
     from transxv2s.classifier import default_checkpoint
-    from transxv2s.cluster import There
 
     if cluster:
+        from transxv2s.cluster import There
+
         return There(cluster, checkpoint or default_checkpoint(), batch_size)
     return Here(load(checkpoint, device, engine), batch_size)
 

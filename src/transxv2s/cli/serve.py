@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from transxv2s.cli.network import CheckpointDir
+
 if TYPE_CHECKING:
     from transxv2s.serve.settings import Settings
 
@@ -23,9 +25,7 @@ def serve(
     ] = None,
     port: Annotated[int | None, typer.Option(help="TCP port, by default 8000; 0 takes a free one.")] = None,
     data_dir: DataDir = None,
-    checkpoint: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Checkpoint directory; without it the one that ships.")
-    ] = None,
+    checkpoint: CheckpointDir = None,
     config: SettingsFile = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
 ) -> None:

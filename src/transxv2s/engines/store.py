@@ -11,7 +11,7 @@ from transxv2s.checkpoint import Checkpoint
 from transxv2s.engines.engine import Chosen, EngineError, Squares, not_installed
 from transxv2s.engines.portable import write_onnx
 
-VERSION = 1  # of what is made; raised whenever the same checkpoint would give another file
+VERSION = 2  # of what is made; raised whenever the same checkpoint would give another file
 EXPORTED = Chosen("onnxruntime", "float32")  # whose file all others are made from
 COMPILED = "compiled"  # folder in which OpenVINO keeps what it made for this machine
 

@@ -3,12 +3,10 @@
 import csv
 import io
 import math
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +17,11 @@ from transxv2s.datasets.records import Record
 from transxv2s.datasets.tables import read_table
 from transxv2s.errors import DataError, ImageError
 from transxv2s.evaluation.outputs import group_of
-from transxv2s.files import state_key, write_whole
+from transxv2s.files import append, growing, state_key, write_whole
 from transxv2s.finding import Finding
 from transxv2s.imaging.skin_tone import individual_typology_angle
 from transxv2s.progress import progress
 
-PARTIAL = ".partial"
 PLAIN = ("image", "file", "label", "predicted", "decision", "reasons", "skin_angle", "engine")
 DIGEST = "checkpoint"  # the last column: a row that was cut off lacks some of it
 
@@ -68,22 +65,22 @@ def predict(
         DataError: The file holds predictions of another checkpoint or engine, or cannot be used, or no image
             can be read.
     """
-    growing = path.with_name(path.name + PARTIAL)
+    partial_file = growing(path)
     columns = [*PLAIN, *classifier.taxonomy.codes, DIGEST]
-    rows = _rows(path if path.exists() else growing, columns, classifier)
+    rows = _rows(path if path.exists() else partial_file, columns, classifier)
     for record in records:
         if rows.get(record.id, {}).get("file") != state_key(record.path).hex():
             rows.pop(record.id, None)  # another data set, or an image that was replaced
     todo = [record for record in records if record.id not in rows]
     failures: dict[str, str] = {}
     if todo:
-        write_whole(growing, _csv(rows.values(), columns, header=True))
-        with growing.open("a", newline="", encoding="utf-8") as stream:
+        write_whole(partial_file, _csv(rows.values(), columns, header=True))
+        with partial_file.open("ab") as stream:
             for made, failed in _batches(classifier, todo, codes, batch_size):
-                _append(stream, made, columns)
+                append(stream, _csv(made, columns, header=False).encode())
                 rows |= {row["image"]: row for row in made}
                 failures |= failed
-        growing.replace(path)
+        partial_file.replace(path)
     return _collected([r for r in records if r.id in rows], rows, classifier, failures)
 
 
@@ -121,13 +118,6 @@ def _csv(rows: Iterable[Row], columns: Sequence[str], header: bool) -> str:
         writer.writerow(columns)
     writer.writerows([row[column.lower()] for column in columns] for row in rows)
     return buffer.getvalue()
-
-
-def _append(stream: TextIO, rows: Iterable[Row], columns: Sequence[str]) -> None:
-    """Rows of a batch, on the disk before the next one begins."""
-    stream.write(_csv(rows, columns, header=False))
-    stream.flush()
-    os.fsync(stream.fileno())
 
 
 def _batches(

@@ -135,6 +135,7 @@ def evaluate(
         InputError: The classes of network and data set cannot be compared.
     """
     target = common_taxonomy(model, data)
+    groupings = _groupings(predictions)
     places = relabel([r.label for r in predictions.records], data, target)
     seen = set(relabel([model.index(code) for code in trained], model, target))
     kept = [(i, place) for i, place in enumerate(places) if place is not None and place in seen]
@@ -159,14 +160,20 @@ def evaluate(
         "official": _official(predictions, model, data, target, weights or {}),
         "alarms": alarms(scores, floor),
         "referral": _referral(
-            predictions, lesions, data=data, target=target, adjusted=adjusted, places=places
+            predictions,
+            lesions,
+            groupings,
+            data=data,
+            target=target,
+            named=adjusted.argmax(1),
+            places=places,
         ),
         "subgroups": subgroups(
             scored.probabilities,
             scored.labels,
             scored.lesions,
             target,
-            _groupings(predictions, chosen),
+            {name: [groups[i] for i in chosen] for name, groups in groupings.items()},
             adjusted=scored.adjusted,
         ),
     }
@@ -222,15 +229,15 @@ def _official(
 def _referral(
     predictions: Predictions,
     lesions: Sequence[str],
+    groupings: Mapping[str, list[str | None]],
     *,
     data: Taxonomy,
     target: Taxonomy,
-    adjusted: Floats,
+    named: NDArray[np.intp],
     places: Sequence[int | None],
 ) -> dict[str, list[Outcome]]:
     """Of all images: to one of a class that the network does not know every answer is wrong."""
     labels = [data.classes[r.label] for r in predictions.records]
-    named = adjusted.argmax(1)
     answered = Answered(
         right=named == np.array([-1 if place is None else place for place in places]),
         referred=predictions.referred,
@@ -238,22 +245,23 @@ def _referral(
         ought=np.array([c.behaviour in MALIGNANT_OR_PRECANCEROUS for c in labels]),
         lesions=lesions,
     )
-    groupings: dict[str, list[str | None]] = {
+    by_label: dict[str, list[str | None]] = {
         "behaviour": [c.behaviour for c in labels],
         "class": [c.code for c in labels],
-        **_groupings(predictions, np.arange(len(labels))),
     }
-    return referral(answered, groupings, {"behaviour": get_args(Behaviour), "class": data.codes})
+    return referral(
+        answered, by_label | dict(groupings), {"behaviour": get_args(Behaviour), "class": data.codes}
+    )
 
 
-def _groupings(predictions: Predictions, kept: NDArray[np.intp]) -> dict[str, list[str | None]]:
-    records = [predictions.records[i] for i in kept]
+def _groupings(predictions: Predictions) -> dict[str, list[str | None]]:
+    records = predictions.records
     return {
         "source": [r.source for r in records],
         "sex": [r.sex for r in records],
         "age": [age_band(r.age) for r in records],
         "site": [r.site for r in records],
         "skin tone": [
-            None if np.isnan(angle) else skin_tone(float(angle)) for angle in predictions.skin_angle[kept]
+            None if np.isnan(angle) else skin_tone(float(angle)) for angle in predictions.skin_angle
         ],
     }

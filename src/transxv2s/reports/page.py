@@ -29,16 +29,21 @@ def interval_text(interval: dict[str, float | None] | None, digits: int = 3) -> 
 
 def fill(template: str, **values: Any) -> str:
     """An HTML document from a template of this package; everything filled in is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("transxv2s"),
+    templates = environment("transxv2s")
+    templates.filters |= {
+        "percent": percent,
+        "score": score_text,
+        "interval": interval_text,
+    }
+    return templates.get_template(template).render(notice=NOTICE, **values)
+
+
+def environment(package: str) -> jinja2.Environment:
+    """Templates in the folder `templates` of a package; what is filled in is escaped and must be there."""
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader(package),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "percent": percent,
-        "score": score_text,
-        "interval": interval_text,
-    }
-    return environment.get_template(template).render(notice=NOTICE, **values)

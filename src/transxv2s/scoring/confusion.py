@@ -44,6 +44,13 @@ def confusions(probabilities: Floats, labels: Integers, group: Integers) -> Floa
     return counts.reshape(-1, cells).astype(np.float64)
 
 
+def balanced_accuracy(scores: Floats, labels: Integers) -> float:
+    """Mean recall over the classes that labels (N,) name, the greatest of scores (N, K) being named."""
+    classes = scores.shape[1]
+    confusion = confusions(scores, labels, np.zeros_like(labels))
+    return float(rates(confusion.reshape(classes, classes + 1)).balanced_accuracy)
+
+
 def rates(confusion: Floats) -> Rates:
     """Rates of confusion matrices (..., K, K+1), rows true, columns predicted and undecided."""
     hits = np.diagonal(confusion, axis1=-2, axis2=-1)

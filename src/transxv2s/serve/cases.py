@@ -166,7 +166,8 @@ def findings(case: Case) -> list[Finding]:
 def predicted(found: Sequence[Finding]) -> str:
     """Code of the class that most images of one lesion are taken for, in doubt the more probable one."""
     taken = Counter(finding.predicted for finding in found)
-    return max(taken, key=lambda code: (taken[code], sum(finding.probabilities[code] for finding in found)))
+    means = mean_probabilities(found)
+    return max(taken, key=lambda code: (taken[code], means[code]))
 
 
 def mean_probabilities(found: Sequence[Finding]) -> dict[str, float]:

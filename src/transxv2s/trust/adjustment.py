@@ -5,7 +5,6 @@ the class with the greatest p / π^τ is named. τ = 0 names the most probable c
 τ = 1 is the Bayes rule of balanced accuracy. The probabilities that are shown stay calibrated.
 """
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
@@ -30,7 +29,7 @@ class LogitAdjustment(BaseModel):
     shares: tuple[Annotated[float, Field(gt=0, le=1)], ...]
 
     def adjusted(self, probabilities: ArrayLike) -> Floats:
-        """P / π^τ of probabilities (N, K), scaled to sum to 1; the greatest is the class named."""
+        """Scores p / π^τ of probabilities (N, K), scaled to sum to 1; the greatest is the class named."""
         scores = np.asarray(probabilities, dtype=np.float64) * np.array(self.shares) ** -self.tau
         return np.asarray(scores / scores.sum(axis=1, keepdims=True))
 
@@ -42,14 +41,9 @@ def fit(probabilities: Floats, labels: NDArray[np.intp]) -> LogitAdjustment:
         probabilities: Calibrated on other lesions, (N, K).
         labels: (N,).
     """
+    from transxv2s.scoring.confusion import balanced_accuracy  # slow to import, for fitting alone
+
     counts = np.bincount(labels, minlength=probabilities.shape[1])
     shares = tuple((np.maximum(counts, 1) / len(labels)).tolist())
     candidates = [LogitAdjustment(tau=tau, shares=shares) for tau in TAUS]
     return max(candidates, key=lambda one: balanced_accuracy(one.adjusted(probabilities), labels))
-
-
-def balanced_accuracy(scores: Floats, labels: Sequence[int] | NDArray[np.intp]) -> float:
-    """Mean recall over the classes that the labels (N,) name, the greatest of scores (N, K) being named."""
-    truth = np.asarray(labels)
-    right = scores.argmax(axis=1) == truth
-    return float(np.mean([right[truth == k].mean() for k in np.unique(truth)]))

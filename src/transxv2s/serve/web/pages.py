@@ -6,12 +6,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import jinja2
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from transxv2s import NOTICE
 from transxv2s.explain.meaning import MEANING
+from transxv2s.reports.page import environment
 from transxv2s.serve.web.assets import address
 
 TEXTS = Path(__file__).with_name("texts.json")  # every English text of the pages and their scripts
@@ -51,14 +51,7 @@ def account() -> str:
 @cache
 def page(name: str) -> str:
     """The HTML of a page, the same for everybody."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader(__package__),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template(f"{name}.html.j2")
+    template = environment("transxv2s.serve.web").get_template(f"{name}.html.j2")
     content = TEXTS.read_text(encoding="utf-8")
     return template.render(
         page=name,
