@@ -80,6 +80,7 @@ def test_the_snippet_says_what_the_checkpoint_says(
         assert file == str(path)
         assert precision != "float32" or codes[scores.argmax()] == code
         assert abs(float(probability) - row[codes.index(code)]) <= tolerance
+    assert precision != "float32" or found.same_class == 1
     assert found.largest_difference < {"float32": 1e-5, "bfloat16": 0.02, "int8": 0.1}[precision]
 
 

@@ -45,7 +45,13 @@ def logits_of(engine: Engine, squares: Squares) -> NDArray[np.float32]:
     return np.concatenate([engine.run(squares[start : start + BATCH])[0] for start in starts])
 
 
-def price(found: NDArray[np.float32], reference: NDArray[np.float32], labels: NDArray[np.int64]) -> Price:
-    """What an engine's logits (N, K) cost against the reference's, over the classes that have images (N,)."""
-    mine, other = (balanced_accuracy(z.astype(np.float64), labels) for z in (found, reference))
+def price(found: NDArray[np.float64], reference: NDArray[np.float64], labels: NDArray[np.int64]) -> Price:
+    """What an engine costs against the reference, over the classes that have images.
+
+    Args:
+        found: Scores whose greatest is the class that the engine names, (N, K).
+        reference: The same of the reference, (N, K).
+        labels: (N,).
+    """
+    mine, other = balanced_accuracy(found, labels), balanced_accuracy(reference, labels)
     return Price(float(np.mean(found.argmax(1) == reference.argmax(1))), mine, mine - other)

@@ -24,6 +24,7 @@ from transxv2s.bench.work import PRODUCT
 from transxv2s.checkpoint import Checkpoint
 from transxv2s.engines.choice import computes_in_bfloat16, machine
 from transxv2s.engines.engine import Squares
+from transxv2s.trust.judgement import scores_of
 
 Row = dict[str, Any]
 MEBIBYTE = 2**20
@@ -87,7 +88,7 @@ def run(
     others = [one for p in precisions if plan.with_baselines for one in baselines(classes, size, device, p)]
     limits = ceilings(device)
     timings = _timings([*ours, *others], limits, squares, plan)
-    prices = _prices(ours, labelled) if labelled else {}
+    prices = _prices(checkpoint, ours, labelled) if labelled else {}
     starts = _starts(checkpoint, ours, device, plan.first_image)
     cost = products_an_image(checkpoint)
     found = [
@@ -117,10 +118,11 @@ def _timings(
     return in_turns(runs, rounds=plan.rounds, seconds=plan.seconds, watch=plan.watch)
 
 
-def _prices(ours: Sequence[Contender], labelled: Labelled) -> dict[str, Price]:
+def _prices(checkpoint: Checkpoint, ours: Sequence[Contender], labelled: Labelled) -> dict[str, Price]:
     logits = {one.name: logits_of(one.engine, labelled.squares) for one in ours if one.engine}
-    reference = logits[ours[0].name]
-    return {name: price(found, reference, labelled.labels) for name, found in logits.items()}
+    scores = {name: scores_of(checkpoint.config.trust, found)[1] for name, found in logits.items()}
+    reference = scores[ours[0].name]
+    return {name: price(found, reference, labelled.labels) for name, found in scores.items()}
 
 
 def _starts(

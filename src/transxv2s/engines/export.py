@@ -14,7 +14,7 @@ from transxv2s.engines.engine import PRECISIONS_OF, Chosen, EngineError, Floats,
 from transxv2s.engines.openvino import HINTS
 from transxv2s.engines.portable import INPUT, OUTPUTS
 from transxv2s.engines.store import prepared
-from transxv2s.trust.calibration import softmax
+from transxv2s.trust.judgement import scores_of
 
 Format = Literal["onnx", "openvino"]
 RUNTIMES: dict[Format, str] = {"onnx": "onnxruntime", "openvino": "openvino"}
@@ -89,24 +89,25 @@ def agreement(
         images: Squares uint8 (N, S, S, 3), none of which the file was calibrated on.
     """
     logits, _ = Eager(checkpoint.model, torch.device("cpu")).run(images)
-    trust = checkpoint.config.trust
-    expected = trust.scaling.probabilities(logits) if trust else softmax(logits)
-    found = _probabilities(format_, precision, path, images)
-    same = float(np.mean(expected.argmax(1) == found.argmax(1)))
+    expected, scores = scores_of(checkpoint.config.trust, logits)
+    found, found_scores = _run(format_, precision, path, images)
+    same = float(np.mean(scores.argmax(1) == found_scores.argmax(1)))
     return Agreement(len(images), same, float(np.abs(expected - found).max()))
 
 
-def _probabilities(format_: Format, precision: Precision, path: Path, images: Squares) -> Floats:
+def _run(format_: Format, precision: Precision, path: Path, images: Squares) -> tuple[Floats, Floats]:
+    """Probabilities and what names the class, (N, K) each."""
     if format_ == "onnx":
         import onnxruntime
 
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        (found,) = session.run([OUTPUTS[0]], {INPUT: images})
-        return np.asarray(found)
+        probabilities, adjusted = session.run(list(OUTPUTS[:2]), {INPUT: images})
+        return np.asarray(probabilities), np.asarray(adjusted)
     import openvino
 
     hint = {"INFERENCE_PRECISION_HINT": HINTS[precision]}
-    return np.array(openvino.Core().compile_model(path, "CPU", hint)({INPUT: images})[OUTPUTS[0]])
+    found = openvino.Core().compile_model(path, "CPU", hint)({INPUT: images})
+    return np.array(found[OUTPUTS[0]]), np.array(found[OUTPUTS[1]])
 
 
 def _write_half(source: Path, out: Path) -> None:

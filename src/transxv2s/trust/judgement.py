@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from transxv2s.taxonomy import Taxonomy
 from transxv2s.trust.adjustment import Floats, LogitAdjustment
+from transxv2s.trust.calibration import softmax
 from transxv2s.trust.conformal import PredictionSets
 from transxv2s.trust.novelty import Novelty, NoveltyScore
 from transxv2s.trust.policy import ReferralPolicy
@@ -53,6 +54,12 @@ class Trust(BaseModel):
         members = self.sets.sets(probabilities, groups)
         members[np.arange(len(members)), predicted] = True
         return Evidence(probabilities, predicted, members, novel, quality)
+
+
+def scores_of(trust: Trust | None, logits: ArrayLike) -> tuple[Floats, Floats]:
+    """Of logits (N, K) the probabilities, and the scores whose greatest is the class named; each (N, K)."""
+    probabilities = trust.scaling.probabilities(logits) if trust else softmax(logits)
+    return probabilities, trust.adjusted(probabilities) if trust else probabilities
 
 
 @dataclass(frozen=True)
