@@ -9,7 +9,6 @@ value, so that the lesion stays visible wherever the network did not look.
 from typing import Any
 
 import cv2
-import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 
@@ -60,6 +59,8 @@ def colour_bar(square: Rgb, length: int = 256, breadth: int = 16) -> Rgb:
 
 
 def _blended(below: NDArray[Any], values: Field) -> Rgb:
+    import matplotlib as mpl  # a quarter of a second that only pictures need
+
     opacity = OPACITY * values.clip(0, 1)[..., None]
     colours = 255 * mpl.colormaps[COLOUR_MAP](values)[..., :3]
     mixed: Rgb = ((1 - opacity) * below + opacity * colours).round().astype(np.uint8)

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.signal import wiener  # type: ignore[import-untyped]
 
 from transxv2s.errors import InputError
 from transxv2s.imaging.colour.images import Method, each, to_type
@@ -55,6 +54,8 @@ class Wiener(Method):
         return to_type(np.stack(channels, axis=-1), rgb.dtype)
 
     def _channel(self, channel: NDArray[np.float64]) -> NDArray[np.float64]:
+        from scipy.signal import wiener  # type: ignore[import-untyped]  # takes most of a second to import
+
         inner = slice(self.radius, -self.radius)
         padded = np.pad(channel, self.radius, "symmetric")
         with np.errstate(divide="ignore", invalid="ignore"):  # flat windows
