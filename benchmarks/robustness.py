@@ -31,8 +31,7 @@ from scipy.stats import spearmanr  # type: ignore[import-untyped]
 from transxv2s.classifier import Classifier, Prepared
 from transxv2s.cli.dataset import read_dataset
 from transxv2s.datasets import splits
-from transxv2s.datasets.ham10000 import files
-from transxv2s.datasets.records import Record, with_larger_files
+from transxv2s.datasets.records import Record
 from transxv2s.errors import ConfigError
 from transxv2s.evaluation.robustness_figure import Cell, robustness
 from transxv2s.files import write_whole
@@ -101,10 +100,10 @@ class Trial:
 def scores(findings: Sequence[Finding], labels: Sequence[int], taxonomy: Taxonomy) -> dict[str, Any]:
     """Scores of one cell; shares are None where there is nothing to take a share of."""
     probabilities = np.array([list(finding.probabilities.values()) for finding in findings])
-    found = score(probabilities, labels, taxonomy)
+    predicted = np.array([taxonomy.index(finding.predicted) for finding in findings])
+    found = score(probabilities, labels, taxonomy, adjusted=np.eye(len(taxonomy))[predicted])
     referred = np.array([finding.decision == "expert_review" for finding in findings])
     malignant = np.array(taxonomy.positions("malignant"))
-    predicted = np.array([taxonomy.index(finding.predicted) for finding in findings])
     safe = (referred | np.isin(predicted, malignant))[np.isin(labels, malignant)]
     right = (predicted == np.array(labels))[~referred]
     return {
@@ -212,16 +211,13 @@ def arguments() -> argparse.Namespace:
 def trial(chosen: argparse.Namespace) -> tuple[Trial, dict[str, Any]]:
     """What is to be done, and the setting that a result depends on."""
     classifier = Classifier.load(chosen.checkpoint)
-    reading = read_dataset(chosen.dataset, chosen.root, table=None, columns=None, labels=None, taxonomy=None)
+    reading = read_dataset(chosen.dataset, chosen.root, ham10000=chosen.ham10000)
     if reading.taxonomy.codes != classifier.taxonomy.codes:
         raise ConfigError(
             "the data set has other classes than the checkpoint: take one with the same classes"
         )
-    records = reading.records
-    if chosen.ham10000:
-        records = with_larger_files(records, files(chosen.ham10000))
     split = splits.load(chosen.split)
-    drawn = evenly(split.select(records, chosen.subset), split.lesion, chosen.images, chosen.seed)
+    drawn = evenly(split.select(reading.records, chosen.subset), split.lesion, chosen.images, chosen.seed)
     setting = {
         "checkpoint": classifier.digest,
         "dataset": chosen.dataset,

@@ -182,9 +182,7 @@ class Labels:
         if self.root is None:
             raise ConfigError("Labelled images are read from a folder: name it with --root")
         own = checkpoint.config.to_taxonomy()
-        reading = options.read_dataset(
-            self.dataset, self.root, table=None, columns=None, labels=None, taxonomy=None, model=own
-        )
+        reading = options.read_dataset(self.dataset, self.root, model=own)
         records = list(reading.records)
         if self.split:  # it may leak: engines are compared with each other, and none gains by that
             records = splits.load(self.split).select(records, self.subset)
