@@ -6,13 +6,14 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, text
+from sqlalchemy import Column, literal, null, text
 
 from serve.conftest import tamper
 from serve.making import CHEAP, NOW, PASSWORD, finding, make, say
-from transxv2s.serve import audit, cases
+from transxv2s.serve import audit, cases, deletion, integrity
 from transxv2s.serve.auth import tokens, users
 from transxv2s.serve.cases import Details
+from transxv2s.serve.db import states
 from transxv2s.serve.db.base import Base
 from transxv2s.serve.db.session import Database
 from transxv2s.serve.db.states import digest_of
@@ -33,7 +34,7 @@ def fill(database: Database, store: ImageStore, settings: Settings) -> None:
         say(database, settings, case.id, comment=f"comment {n}")
     gone = make(database, store, settings, finding({"BCC": 0.8}), seed=7)
     say(database, settings, gone.id)
-    cases.erase(database, store, gone.id, actor="ada", now=NOW)
+    deletion.erase(database, store, gone.id, actor="ada", now=NOW)
     with database.writing() as session:
         for name in ("ada", "uta"):
             users.create(session, name, PASSWORD, "admin", actor="local", now=NOW, hasher=CHEAP)
@@ -94,8 +95,9 @@ def other(column: Column[object], value: object) -> str:
 
 
 def test_an_untouched_trail_is_valid(filled: Path, copies: Iterator[Database]) -> None:
-    with next(copies).reading() as session:
-        found = audit.verify(session, ImageStore(filled / "images"))
+    copy = next(copies)
+    found = integrity.verify(copy, ImageStore(filled / "images"))
+    with copy.reading() as session:
         written = audit.entries(session)
     assert found == audit.Verdict(len(written), written[-1].digest)
     assert [entry.sequence for entry in written] == list(rows(next(copies), "audit"))
@@ -199,6 +201,35 @@ def test_a_cut_off_end_is_seen_by_who_noted_the_head(database: Database) -> None
         assert "cut off" in (audit.verify(session, noted=head).fault or "")
 
 
+def test_images_are_read_while_others_write(
+    sqlite: Database, store: ImageStore, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one whose case is deleted between the reading of the rows and of the images."""
+    gone, kept = (make(sqlite, store, settings, finding({"MEL": 0.8}), seed=seed) for seed in (0, 5))
+    holds = ImageStore.holds
+    asked: list[str] = []
+
+    def meanwhile(store: ImageStore, digest: str) -> bool:
+        if not asked:
+            deletion.erase(sqlite, store, gone.id, actor="ada", now=NOW)
+        asked.append(digest)
+        return holds(store, digest)
+
+    monkeypatch.setattr(ImageStore, "holds", meanwhile)
+    assert integrity.verify(sqlite, store).fault is None
+    assert {image.digest for case in (gone, kept) for image in case.images} <= set(asked)
+
+
+def test_a_column_that_is_added_leaves_the_digests_as_they_are(
+    copies: Iterator[Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns, copy = states._columns, next(copies)
+    for value, is_valid in ((null(), True), (literal("x"), False)):
+        added = value.label("of_a_later_version")
+        monkeypatch.setattr(states, "_columns", lambda table, added=added: [*columns(table), added])
+        assert (verdict(copy).fault is None) is is_valid
+
+
 @pytest.mark.parametrize("damage", ["changed", "missing"])
 def test_a_damaged_image_is_found(
     filled: Path, tmp_path: Path, copies: Iterator[Database], damage: str
@@ -206,8 +237,7 @@ def test_a_damaged_image_is_found(
     images = Path(shutil.copytree(filled / "images", tmp_path / "images"))
     file = min(images.iterdir())
     file.write_bytes(b"something else") if damage == "changed" else file.unlink()
-    with next(copies).reading() as session:
-        found = audit.verify(session, ImageStore(images))
+    found = integrity.verify(next(copies), ImageStore(images))
     assert "an image of case" in (found.fault or "")
     assert found.sequence
 

@@ -18,7 +18,7 @@ from conftest import REPOSITORY
 from serve.conftest import KINDS, _empty
 from serve.making import NOW, finding, make
 from serve.postgresql import ROOT
-from transxv2s.serve import cases
+from transxv2s.serve import deletion
 from transxv2s.serve.db.models import Case
 from transxv2s.serve.db.session import Database
 from transxv2s.serve.images import ImageStore
@@ -114,7 +114,7 @@ def busy(database: Database, store: ImageStore, settings: Settings, old: list[st
             if len(made) == FIRST:
                 begun.set()
             if old:
-                cases.erase(database, store, old.pop(), actor="uta", now=NOW)
+                deletion.erase(database, store, old.pop(), actor="uta", now=NOW)
 
     worker = threading.Thread(target=work)
     worker.start()
@@ -139,6 +139,7 @@ def test_a_backup_of_a_busy_server_is_whole_when_it_is_restored(installation: In
     lost.touch()
     assert "All is as it was left" in installation.follow("Restore")
     assert not lost.exists()
+    assert store.owner()  # it came along
     restored = Database(installation.restored)
     with restored.reading() as session:
         kept = session.scalars(select(Case).where(Case.id.in_(safe))).all()

@@ -1,26 +1,21 @@
-"""Cases: what is stored, what is not, and what is left after a deletion."""
+"""Cases: what is stored, and what is not."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from sqlalchemy import select
 
-from serve.making import NOW, finding, make, picture, say
+from serve.making import NOW, finding, make, picture
 from transxv2s.errors import InputError
-from transxv2s.serve import audit, cases
+from transxv2s.serve import cases, integrity
 from transxv2s.serve.cases import Details
-from transxv2s.serve.db.models import Case
 from transxv2s.serve.db.session import Database
 from transxv2s.serve.errors import NotFoundError
-from transxv2s.serve.formats import sites
 from transxv2s.serve.images import ImageStore
 from transxv2s.serve.settings import Keep, Settings
 
 MELANOMA = finding({"MEL": 0.8})
 NEVUS = finding({}, referred=False)
-EVENTS = ["case.created", "case.reviewed", "case.erased"]
 
 
 def stored(store: ImageStore) -> set[str]:
@@ -66,8 +61,7 @@ def test_only_images_that_the_settings_name_are_kept(
     assert made.state == ("waiting" if referred else "answered")
     assert len(stored(store)) == 2 * is_kept
     assert bool(made.images[0].digest) is bool(made.images[0].seen_digest) is is_kept
-    with sqlite.reading() as session:
-        assert audit.verify(session, store).fault is None
+    assert integrity.verify(sqlite, store).fault is None
 
 
 @pytest.mark.parametrize("number", [0, 9])
@@ -84,10 +78,6 @@ def test_too_many_images_and_none_are_refused(
 def _make_empty(database: Database, store: ImageStore, settings: Settings) -> None:
     with database.writing() as session:
         cases.create(session, store, settings, [], Details(), urgency=0.0, actor="uta", now=NOW)
-
-
-def test_sites_are_those_that_dicom_files_are_read_as() -> None:
-    assert set(cases.SITES) == set(sites.SITES)
 
 
 def test_great_ages_are_not_told_apart() -> None:
@@ -112,100 +102,6 @@ def test_the_class_of_a_lesion_is_what_most_of_its_images_are_taken_for_in_doubt
     sure, unsure = finding({"BCC": 0.9}), finding({"MEL": 0.45, "BCC": 0.1})
     assert cases.predicted([sure]) == cases.predicted([unsure, sure]) == "BCC"
     assert cases.predicted([unsure, sure, unsure]) == "MEL" == unsure.predicted
-
-
-def test_an_erased_case_leaves_no_trace_of_what_it_held(
-    sqlite: Database, store: ImageStore, settings: Settings
-) -> None:
-    details = Details(age=87, sex="female", site="oral/genital")
-    made = make(sqlite, store, settings, finding({"SCC": 0.7182818}), details=details)
-    say(sqlite, settings, made.id, comment="daughter of the mayor")
-    traces = [b"daughter of the mayor", b"oral/genital", b"0.7182818", *(d.encode() for d in stored(store))]
-    assert all(_occurs(settings.data_dir, trace) for trace in traces)
-    cases.erase(sqlite, store, made.id, actor="ada", now=NOW)
-    assert stored(store) == set()
-    for trace in traces:
-        assert not _occurs(settings.data_dir, trace), trace
-
-
-def _occurs(folder: Path, trace: bytes) -> bool:
-    """Whether the bytes are anywhere in the folder, in the database's free pages and its log as well."""
-    return any(trace in path.read_bytes() for path in folder.rglob("*") if path.is_file())
-
-
-def test_an_erased_case_is_gone_and_the_trail_is_valid(
-    database: Database, store: ImageStore, settings: Settings
-) -> None:
-    made = make(database, store, settings, MELANOMA, details=Details(age=40, sex="male", site="head/neck"))
-    other = make(database, store, settings, MELANOMA, seed=5)
-    say(database, settings, made.id, comment="rather sure")
-    cases.erase(database, store, made.id, actor="ada", now=NOW)
-    with pytest.raises(NotFoundError, match="been deleted"), database.reading() as session:
-        cases.get(session, made.id)
-    with pytest.raises(NotFoundError, match="been deleted"):
-        cases.erase(database, store, made.id, actor="ada", now=NOW)
-    with database.writing() as session:
-        left = session.scalars(select(Case).where(Case.id == made.id)).one()
-        kept = cases.get(session, other.id)
-        assert audit.verify(session, store).fault is None
-        assert [e.action for e in audit.entries(session, made.id)] == EVENTS
-    assert (left.age, left.sex, left.site, left.salt, left.urgency, left.state) == (*[None] * 4, 0, "deleted")
-    assert [(i.digest, i.seen_digest, i.finding) for i in left.images] == [(None, None, None)]
-    assert [(r.comment, r.diagnosis, r.reviewer) for r in left.reviews] == [(None, "MEL", "rita")]
-    assert stored(store) == {kept.images[0].digest, kept.images[0].seen_digest}
-
-
-def test_an_image_goes_with_the_last_case_that_shares_it(
-    sqlite: Database, store: ImageStore, settings: Settings
-) -> None:
-    first, second = (make(sqlite, store, settings, MELANOMA, seed=3) for _ in range(2))
-    assert len(stored(store)) == 2
-    cases.erase(sqlite, store, first.id, actor="ada", now=NOW)
-    assert len(stored(store)) == 2
-    cases.erase(sqlite, store, second.id, actor="ada", now=NOW)
-    assert stored(store) == set()
-
-
-def test_cases_are_deleted_when_their_time_has_come_not_before(
-    database: Database, store: ImageStore, settings: Settings
-) -> None:
-    old = make(database, store, settings, MELANOMA, seed=1)
-    new = make(database, store, settings, MELANOMA, seed=11, now=NOW + timedelta(seconds=1))
-    end = NOW + timedelta(days=settings.retention_days)
-    assert cases.expire(database, store, end - timedelta(microseconds=1)) == 0
-    assert cases.expire(database, store, end) == 1
-    assert cases.expire(database, store, end) == 0
-    with database.writing() as session:
-        assert {c.id: c.state for c in session.scalars(select(Case))} == {
-            old.id: "deleted",
-            new.id: "waiting",
-        }
-        assert stored(store) == {new.images[0].digest, new.images[0].seen_digest}
-        assert audit.entries(session, old.id)[-1].action == "case.expired"
-        assert audit.verify(session, store).fault is None
-
-
-def test_many_cases_are_deleted_in_small_parts(
-    sqlite: Database, store: ImageStore, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cases, "AT_ONCE", 2)
-    for _ in range(5):
-        make(sqlite, store, settings, NEVUS)
-    assert cases.expire(sqlite, store, NOW + timedelta(days=31)) == 5
-
-
-def test_what_a_crash_left_in_the_store_is_deleted_with_the_next_expiry(
-    sqlite: Database, store: ImageStore, settings: Settings
-) -> None:
-    case = make(sqlite, store, settings, MELANOMA)
-    with sqlite.writing():
-        store.write(b"of a case that was never committed")
-    (store.folder / ".x.png.part").write_bytes(b"half an image")
-    cases.expire(sqlite, store, NOW)
-    assert {path.stem for path in store.folder.iterdir()} == {
-        case.images[0].digest,
-        case.images[0].seen_digest,
-    }
 
 
 def test_each_case_has_a_salt_of_its_own(sqlite: Database, store: ImageStore, settings: Settings) -> None:

@@ -139,6 +139,31 @@ def test_the_settings_are_for_a_server_behind_the_proxy() -> None:
     assert f"proxy_pass http://{settings.host}:{settings.port};" in proxy
 
 
+def test_nginx_takes_the_configuration(tmp_path: Path) -> None:
+    nginx, openssl = shutil.which("nginx"), shutil.which("openssl")
+    if nginx is None or openssl is None:
+        pytest.skip("needs nginx and openssl (Debian: apt install nginx openssl)")
+    key, certificate = tmp_path / "privkey.pem", tmp_path / "fullchain.pem"
+    made = [openssl, "req", "-x509", "-nodes", "-newkey", "rsa:2048", "-subj", "/CN=x", "-days", "1"]
+    made += ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(made, check=True, capture_output=True)  # noqa: S603
+    ours = (DEPLOY / "nginx.conf").read_text().replace("/etc/ssl/transxv2s", str(tmp_path))
+    whole = f"pid {tmp_path}/pid; error_log stderr; events {{}} http {{ access_log off; {ours} }}"
+    (tmp_path / "nginx.conf").write_text(whole)
+    command = [nginx, "-t", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]
+    checked = subprocess.run(command, capture_output=True, check=False, text=True)  # noqa: S603
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_the_proxy_slows_down_who_guesses_passwords_and_nobody_else() -> None:
+    proxy = (DEPLOY / "nginx.conf").read_text()
+    [block] = re.findall(r"location = /v1/session \{(.*?)\}", proxy, re.DOTALL)
+    assert "limit_req zone=sign_in" in block
+    assert "limit_req_status 429;" in block
+    assert re.search(r'map \$request_method \$signs_in \{\s+default "";\s+POST \$binary_remote_addr;', proxy)
+    assert len(re.findall(r"\blimit_req\b", proxy)) == 1
+
+
 def test_the_proxy_lets_through_what_the_server_takes() -> None:
     proxy = (DEPLOY / "nginx.conf").read_text()
     assert f"client_max_body_size {Settings().max_case_bytes};" in proxy

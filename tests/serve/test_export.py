@@ -10,8 +10,10 @@ from serve.making import NOW, finding, make, picture, say
 from transxv2s.datasets import registry
 from transxv2s.errors import DataError
 from transxv2s.imaging.decode import decode
-from transxv2s.serve import audit, cases
+from transxv2s.serve import audit, deletion
+from transxv2s.serve import export as export_module
 from transxv2s.serve.cases import Details
+from transxv2s.serve.db.models import Case
 from transxv2s.serve.db.session import Database
 from transxv2s.serve.errors import DamagedImageError, StorageUnavailableError
 from transxv2s.serve.export import export
@@ -100,12 +102,34 @@ def test_an_export_that_fails_leaves_nothing_and_is_not_in_the_trail(
         assert len(audit.entries(session)) == 2
 
 
+def test_what_cannot_be_read_is_left_out_and_counted(
+    sqlite: Database, store: ImageStore, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three cases one has a damaged image, and one is erased while the export is written."""
+    damaged, erased, good = (make(sqlite, store, settings, MELANOMA, seed=seed) for seed in (0, 5, 10))
+    for made in (damaged, erased, good):
+        say(sqlite, settings, made.id)
+    (store.folder / f"{damaged.images[0].digest}.png").write_bytes(b"something else")
+    reviewed = export_module._reviewed
+
+    def meanwhile(database: Database) -> list[Case]:
+        found = reviewed(database)
+        deletion.erase(database, store, erased.id, actor="ada", now=NOW)
+        return found
+
+    monkeypatch.setattr(export_module, "_reviewed", meanwhile)
+    result = export(sqlite, store, tmp_path / "out", actor="ada", now=NOW)
+    assert (result.cases, result.images, result.unreadable) == (1, 1, 2)
+    reading = registry.read("table", tmp_path / "out")
+    assert (reading.missing, [r.lesion for r in reading.records]) == ((), [good.id])
+
+
 def test_deleted_cases_are_not_exported(
     sqlite: Database, store: ImageStore, settings: Settings, tmp_path: Path
 ) -> None:
     first, second = (make(sqlite, store, settings, MELANOMA, seed=n) for n in (0, 5))
     for made in (first, second):
         say(sqlite, settings, made.id)
-    cases.erase(sqlite, store, first.id, actor="ada", now=NOW)
+    deletion.erase(sqlite, store, first.id, actor="ada", now=NOW)
     assert export(sqlite, store, tmp_path / "out", actor="ada", now=NOW).cases == 1
     assert {r.lesion for r in registry.read("table", tmp_path / "out").records} == {second.id}

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from serve.making import NOW, finding, make, say
-from transxv2s.serve import audit, cases, worklist
+from transxv2s.serve import deletion, integrity, worklist
 from transxv2s.serve.db.models import Case
 from transxv2s.serve.db.session import Database
 from transxv2s.serve.images import ImageStore
@@ -32,6 +32,7 @@ class Expected:
     percent: int
     created: datetime
     expires: datetime
+    images_until: datetime
     referred: bool
     digests: set[str] = field(default_factory=set)
     reviews: int = 0
@@ -62,33 +63,35 @@ class Cases(RuleBasedStateMachine):
         case = make(self.database, self.store, self.settings, found, found, now=self.now, seed=seed)
         digests = {d for image in case.images for d in (image.digest, image.seen_digest) if d}
         expires = self.now + timedelta(days=3)
-        self.known[case.id] = Expected(percent, self.now, expires, referred, digests)
+        self.known[case.id] = Expected(percent, self.now, expires, expires, referred, digests)
         return case.id
 
     @rule(case_id=made)
     def review(self, case_id: str) -> None:
         if expected := self.known.get(case_id):
             expected.reviews += 1
-            expected.expires = min(expected.expires, self.now + timedelta(days=1))
+            expected.images_until = min(expected.images_until, self.now + timedelta(days=1))
             said = say(self.database, self.settings, case_id, now=self.now)
             assert said.number == expected.reviews
 
     @rule(case_id=consumes(made))
     def erase(self, case_id: str) -> None:
         if self.known.pop(case_id, None):
-            cases.erase(self.database, self.store, case_id, actor="ada", now=self.now)
+            deletion.erase(self.database, self.store, case_id, actor="ada", now=self.now)
 
     @rule(hours=st.integers(0, 60))
     def expire(self, hours: int) -> None:
         self.now += timedelta(hours=hours)
         due = {case_id for case_id, expected in self.known.items() if expected.expires <= self.now}
-        assert cases.expire(self.database, self.store, self.now) == len(due)
+        assert deletion.expire(self.database, self.store, self.now) == len(due)
         self.known = {case_id: e for case_id, e in self.known.items() if case_id not in due}
+        for expected in self.known.values():
+            if expected.images_until <= self.now:
+                expected.digests.clear()
 
     @invariant()
     def the_trail_is_valid(self) -> None:
-        with self.database.writing() as session:
-            assert audit.verify(session, self.store).fault is None
+        assert integrity.verify(self.database, self.store).fault is None
 
     @invariant()
     def the_store_holds_what_is_known_and_no_more(self) -> None:

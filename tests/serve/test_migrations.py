@@ -1,5 +1,7 @@
 """The migrations make the tables that the program knows, with triggers that keep what was written."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from serve.making import NOW, finding, make, say
 from transxv2s.serve import audit
 from transxv2s.serve.db.base import Base
 from transxv2s.serve.db.session import Database
-from transxv2s.serve.db.upgrade import upgrade
+from transxv2s.serve.db.upgrade import require_current, upgrade
 from transxv2s.serve.errors import SchemaError
 from transxv2s.serve.images import ImageStore
 from transxv2s.serve.settings import Settings
@@ -48,12 +50,41 @@ def test_a_new_database_file_is_for_its_owner_alone(tmp_path: Path) -> None:
 
 
 def test_tables_of_a_newer_version_are_refused(database: Database) -> None:
+    with other_version(database, "9999"):
+        with pytest.raises(SchemaError, match="newer version"):
+            upgrade(database)
+        with pytest.raises(SchemaError, match="another version"):
+            require_current(database)
+    require_current(database)
+
+
+@contextmanager
+def other_version(database: Database, number: str) -> Iterator[None]:
     with database.writing() as session:
-        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(SchemaError, match="newer version"):
-        upgrade(database)
+        before = session.scalar(text("SELECT version_num FROM alembic_version"))
+        session.execute(text(f"UPDATE alembic_version SET version_num = '{number}'"))  # noqa: S608
+    yield
     with database.writing() as session:
+        session.execute(text(f"UPDATE alembic_version SET version_num = '{before}'"))  # noqa: S608
+
+
+def test_a_database_that_is_only_looked_at_is_not_upgraded(
+    database: Database, store: ImageStore, settings: Settings
+) -> None:
+    """The upgrade leaves what the trail vouches for as it was."""
+    make(database, store, settings, finding({"MEL": 0.8}))
+    with database.writing() as session:
+        session.execute(text("DROP INDEX ix_cases_images_until"))
+        session.execute(text("ALTER TABLE cases DROP COLUMN images_until"))
         session.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    with pytest.raises(SchemaError, match="another version"):
+        require_current(database)
+    with database.reading() as session:
+        assert session.scalar(text("SELECT version_num FROM alembic_version")) == "0001"
+    upgrade(database)
+    require_current(database)
+    with database.reading() as session:
+        assert audit.verify(session).fault is None
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from serve.making import NOW, finding, make, say
 from transxv2s.errors import InputError
-from transxv2s.serve import audit, cases, review
+from transxv2s.serve import audit, cases, deletion, review
 from transxv2s.serve.db.session import Database
 from transxv2s.serve.errors import NotFoundError
 from transxv2s.serve.images import ImageStore
@@ -59,7 +59,7 @@ def test_agreement_is_with_what_was_predicted_for_the_lesion(
     assert say(sqlite, settings, made.id, diagnosis="BCC").agrees
 
 
-def test_a_reviewed_case_is_kept_for_the_export_but_not_longer_than_it_would_be(
+def test_images_of_a_reviewed_case_are_kept_for_the_export_but_not_longer_than_the_case(
     sqlite: Database, store: ImageStore, settings: Settings
 ) -> None:
     early, late = (make(sqlite, store, settings, MELANOMA) for _ in range(2))
@@ -68,8 +68,10 @@ def test_a_reviewed_case_is_kept_for_the_export_but_not_longer_than_it_would_be(
     say(sqlite, settings, early.id, now=NOW + timedelta(days=2))
     say(sqlite, settings, late.id, now=NOW + timedelta(days=29))
     with sqlite.reading() as session:
-        assert cases.get(session, early.id).expires_at == NOW + timedelta(days=8)
-        assert cases.get(session, late.id).expires_at == NOW + timedelta(days=30)
+        assert cases.get(session, early.id).images_until == NOW + timedelta(days=8)
+        assert cases.get(session, late.id).images_until == NOW + timedelta(days=30)
+        for made in (early, late):
+            assert cases.get(session, made.id).expires_at == NOW + timedelta(days=30)
 
 
 def test_an_expert_may_choose_any_class_or_none_of_them(
@@ -89,6 +91,8 @@ def test_an_expert_may_choose_any_class_or_none_of_them(
         ({"confidence": "sure"}, "must be one of low, medium, high"),
         ({"comment": "x" * 4001}, "4,001 characters; shorten it to 4,000"),
         ({"comment": "a\x00b"}, "cannot be shown"),
+        ({"comment": "a\x1bb"}, "cannot be shown"),
+        ({"comment": "a\x85b"}, "cannot be shown"),
         ({"comment": "\ud800"}, "cannot be shown"),
     ],
 )
@@ -114,8 +118,17 @@ def test_the_longest_comment_and_all_kinds_of_lines_are_taken(
         assert cases.get(session, made.id).reviews[0].comment == comment
 
 
+def test_a_comment_is_taken_in_any_script(database: Database, store: ImageStore, settings: Settings) -> None:
+    """With no-break spaces, wide and soft ones, joined letters and emoji, and lines that end otherwise."""
+    made = make(database, store, settings, MELANOMA)
+    comment = "5\xa0mm, 3\u202fmm, 左\u3000肩, Haut\xadkrebs, می\u200cخواهم, 👩\u200d⚕\ufe0f, a\u2028b"
+    say(database, settings, made.id, comment=comment)
+    with database.reading() as session:
+        assert cases.get(session, made.id).reviews[0].comment == comment
+
+
 def test_what_was_deleted_cannot_be_reviewed(sqlite: Database, store: ImageStore, settings: Settings) -> None:
     made = make(sqlite, store, settings, MELANOMA)
-    cases.erase(sqlite, store, made.id, actor="ada", now=NOW)
+    deletion.erase(sqlite, store, made.id, actor="ada", now=NOW)
     with pytest.raises(NotFoundError, match="been deleted"):
         say(sqlite, settings, made.id)

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import event, func, select, text
 
 from serve.making import NOW, finding, make, say
 from transxv2s.errors import ConfigError
-from transxv2s.serve import audit, cases
+from transxv2s.serve import audit, cases, integrity
 from transxv2s.serve.db import session as session_module
 from transxv2s.serve.db.models import Case
 from transxv2s.serve.db.session import Database
@@ -56,8 +57,8 @@ def test_two_processes_append_to_one_chain(database_url: str, tmp_path: Path) ->
         for process in (first, second):
             assert process.wait() == 0
     database = Database(database_url)
-    with database.writing() as session:
-        assert audit.verify(session, ImageStore(tmp_path / "images")).fault is None
+    assert integrity.verify(database, ImageStore(tmp_path / "images")).fault is None
+    with database.reading() as session:
         reviews = [entry.actor for entry in audit.entries(session) if entry.action == "case.reviewed"]
     assert sorted(reviews) == ["anna"] * each + ["bert"] * each
 
@@ -82,12 +83,12 @@ def test_nothing_acknowledged_is_lost_to_a_kill(database_url: str, tmp_path: Pat
     assert len(said) >= 15
     database, store = Database(database_url), ImageStore(tmp_path / "images")
     upgrade(database)
-    with database.writing() as session:
+    with database.reading() as session:
         for what, case_id in said:
             case = cases.get(session, case_id)
             assert store.read(case.images[0].digest or "")
             assert len(case.reviews) == 1 or what == "case"
-        assert audit.verify(session, store).fault is None
+    assert integrity.verify(database, store).fault is None
     make(database, store, Settings(data_dir=tmp_path), MELANOMA)
 
 
@@ -198,6 +199,64 @@ def test_connections_that_postgresql_closed_are_replaced(postgresql: str, databa
     other.close()
     with database.reading() as session:
         assert session.scalar(text("SELECT 1")) == 1
+
+
+def test_who_cannot_wait_long_says_so(database: Database) -> None:
+    with database.writing(), pytest.raises(StorageUnavailableError), database.writing(wait=0.1):
+        pass
+    waits: list[object] = []
+
+    def note(connection: object, _: object, statement: str, *__: object) -> None:
+        if "timeout" in statement:
+            waits.append(statement.rsplit(maxsplit=1)[-1])
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    with database.writing():
+        pass
+    with database.writing(wait=0.1):
+        pass
+    assert waits == (["10000", "100"] if database.file else ["100"])  # the next one waits as long as before
+
+
+def test_a_statement_of_postgresql_ends_one_day(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "STATEMENT_SECONDS", 0.2)
+    database = Database(database_url)
+    if database.file:
+        pytest.skip("SQLite is in this process")
+    with pytest.raises(StorageUnavailableError), database.reading() as session:
+        session.execute(text("SELECT pg_sleep(60)"))
+    vacuumed = text("SELECT last_vacuum FROM pg_stat_user_tables WHERE relname = 'case_images'")
+    limits = []
+    event.listen(database.engine, "before_cursor_execute", lambda *call: limits.append(_limit(call[1])))
+    with database.reading() as session:
+        before = session.scalar(vacuumed)
+    database.scrub()
+    with database.reading() as session:
+        assert session.scalar(vacuumed) != before
+    assert limits == ["200ms", "200ms", "0", "200ms"]  # the vacuum alone may take its time
+    database.close()
+
+
+def _limit(cursor: Any) -> str:
+    with cursor.connection.cursor() as other:
+        [found] = other.execute("SHOW statement_timeout").fetchone()
+    return str(found)
+
+
+def test_connections_notice_that_the_machine_of_the_database_has_vanished() -> None:
+    """Nothing on this machine can vanish so; what is asked of the system is seen."""
+    asked: dict[str, Any] = {}
+
+    def connect(_: object, __: object, ___: object, options: dict[str, Any]) -> None:
+        asked.update(options)
+        raise OSError
+
+    database = Database("postgresql://rita@192.0.2.1/cases")
+    event.listen(database.engine, "do_connect", connect)
+    with pytest.raises(StorageUnavailableError), database.reading() as session:
+        session.execute(text("SELECT 1"))
+    assert asked["tcp_user_timeout"] == 10_000  # milliseconds that what was sent may stay unconfirmed
+    assert asked["keepalives_idle"] + asked["keepalives_interval"] * asked["keepalives_count"] <= 20
 
 
 def test_a_server_that_does_not_answer_is_told_without_its_address() -> None:

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,23 @@ def test_the_queue_is_bounded(ready: Workers) -> None:
         with pytest.raises(BusyError):
             ready.run([Call("sleep", (0.0,))])
         assert (first.result(), more.result()) == ([2.0], [0.0, 0.0])
+
+
+def test_what_nobody_waits_for_any_more_is_not_begun(ready: Workers) -> None:
+    pid = process(ready)
+    unwanted = Future[None]()
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(ready.run, [Call("sleep", (2.0,))], unwanted)
+        until(lambda: ready.waiting == 0 and first.running())
+        time.sleep(0.2)  # until the worker has taken it
+        second = pool.submit(ready.run, [Call("die")], unwanted)
+        until(lambda: ready.waiting == 1)
+        unwanted.set_result(None)
+        with pytest.raises(CancelledError):
+            second.result()
+        assert ready.waiting == 0
+        assert first.result() == [2.0]
+    assert process(ready) == pid
 
 
 def test_a_case_larger_than_the_queue_is_taken_when_nothing_waits(ready: Workers) -> None:

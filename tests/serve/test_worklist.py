@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from serve.making import NOW, RARE, finding, make, say
 from transxv2s.finding import Finding
-from transxv2s.serve import cases, worklist
+from transxv2s.serve import deletion, worklist
 from transxv2s.serve.db.models import Case
 from transxv2s.serve.db.session import Database
 from transxv2s.serve.errors import NotFoundError
@@ -130,7 +130,7 @@ def test_a_page_cannot_follow_a_case_that_is_gone(
     database: Database, store: ImageStore, settings: Settings
 ) -> None:
     made = make(database, store, settings, NEVUS)
-    cases.erase(database, store, made.id, actor="ada", now=NOW)
+    deletion.erase(database, store, made.id, actor="ada", now=NOW)
     with database.reading() as session:
         for gone in (made.id, "0" * 32):
             with pytest.raises(NotFoundError):

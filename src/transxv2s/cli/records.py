@@ -34,14 +34,15 @@ def verify(
     """Check the audit trail, and the cases, users, tokens and images that it vouches for.
 
     Prints the head of the trail; whoever notes it elsewhere can tell later whether the end was cut off. The
-    exit code is 1 where something is wrong. The server waits meanwhile.
+    exit code is 1 where something is wrong. Nothing is changed, and a server goes on meanwhile.
     """
-    database, store = opened(load_settings(config, data_dir=data_dir))
+    database, store = found(load_settings(config, data_dir=data_dir))
 
-    from transxv2s.serve import audit
+    from transxv2s.serve import integrity
+    from transxv2s.serve.db.upgrade import require_current
 
-    with database.writing() as session:
-        verdict = audit.verify(session, store, noted)
+    require_current(database)
+    verdict = integrity.verify(database, store, noted)
     if verdict.fault is None:
         typer.echo(f"All is as it was left: {verdict.entries:,} entries, head {verdict.head}")
         return
@@ -66,8 +67,9 @@ def export(
 
     written = write(database, store, out, actor=LOCAL, now=datetime.now(UTC))
     typer.echo(
-        f"{out / TABLE}: {written.images:,} images of {written.cases:,} cases. Left out: "
-        f"{written.without_image:,} without an image, {written.other:,} of none of the classes."
+        f"{out / TABLE}: {written.images:,} images of {written.cases:,} cases. Left out: cases "
+        f"({written.without_image:,} without an image, {written.other:,} of none of the classes) and "
+        f"{written.unreadable:,} images that are damaged or were deleted meanwhile."
     )
 
 
@@ -81,24 +83,24 @@ def erase(
     """Delete images, findings, comments and details of one case for good, as a patient may ask for."""
     database, store = opened(load_settings(config, data_dir=data_dir))
 
-    from transxv2s.serve import audit, cases
+    from transxv2s.serve import audit, deletion
 
-    cases.erase(database, store, case_id, actor=audit.LOCAL, now=datetime.now(UTC))
+    deletion.erase(database, store, case_id, actor=audit.LOCAL, now=datetime.now(UTC))
     typer.echo("The case has been deleted.")
 
 
 @records.command()
 def expire(*, data_dir: DataDir = None, config: SettingsFile = None) -> None:
-    """Delete all cases whose time has come; the server does so by itself while it runs."""
+    """Delete all cases and images whose time has come; the server does so by itself while it runs."""
     database, store = opened(load_settings(config, data_dir=data_dir))
 
-    from transxv2s.serve import cases
+    from transxv2s.serve import deletion
 
-    typer.echo(f"{cases.expire(database, store, datetime.now(UTC)):,} cases have been deleted.")
+    typer.echo(f"{deletion.expire(database, store, datetime.now(UTC)):,} cases have been deleted.")
 
 
 def opened(settings: "Settings", make: bool = False) -> tuple["Database", "ImageStore"]:
-    """Database and images.
+    """Database, brought up to date, and images.
 
     Args:
         settings: Where they are.
@@ -106,15 +108,27 @@ def opened(settings: "Settings", make: bool = False) -> tuple["Database", "Image
 
     Raises:
         ConfigError: There is none.
+        SchemaError: It was written by a newer version.
         StorageUnavailableError: It does not answer.
+    """
+    from transxv2s.serve.db.upgrade import upgrade
+
+    database, store = found(settings, make)
+    upgrade(database)
+    return database, store
+
+
+def found(settings: "Settings", make: bool = False) -> tuple["Database", "ImageStore"]:
+    """The same as they are.
+
+    Raises:
+        ConfigError: There is no database, and none may be made.
     """
     from transxv2s.errors import ConfigError
     from transxv2s.serve.db.session import Database
-    from transxv2s.serve.db.upgrade import upgrade
     from transxv2s.serve.images import ImageStore
 
     database = Database(settings.database)
     if database.file is not None and not (make or database.file.exists()):
         raise ConfigError(f"there is no database in {settings.data_dir}: name its folder with --data-dir")
-    upgrade(database)
     return database, ImageStore(settings.images)

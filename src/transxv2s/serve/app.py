@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from transxv2s.classifier import default_checkpoint
 from transxv2s.errors import ConfigError, TransXV2SError
-from transxv2s.serve import bounded, cases, security, web
+from transxv2s.serve import bounded, deletion, ownership, security, web
 from transxv2s.serve.api import (
     about,
     exports,
@@ -64,6 +64,7 @@ def create_app(settings: Settings, workers: Pool | None = None) -> FastAPI:
     Raises:
         CheckpointError: The checkpoint is missing or damaged.
         ConfigError: Others can reach the address, and there are no users.
+        ForeignImagesError: The images in the data folder are another database's.
         SchemaError: The database was written by a newer version.
         StorageUnavailableError: The database does not answer.
     """
@@ -99,6 +100,8 @@ def create_app(settings: Settings, workers: Pool | None = None) -> FastAPI:
 def _opened(settings: Settings) -> Database:
     database = Database(settings.database)
     upgrade(database)
+    with database.writing() as session:
+        ownership.require(session, ImageStore(settings.images))
     if settings.needs_users:
         with database.reading() as found:
             if found.scalars(select(User.name).limit(1)).first() is None:
@@ -126,7 +129,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     server: Server = app.state.server
     settings = server.settings
     to_thread.current_default_thread_limiter().total_tokens = THREADS + settings.queue + settings.workers
-    exports.clear_leftovers(settings)
     server.workers.start()
     chores = [
         asyncio.create_task(_every(EXPIRE_SECONDS, lambda: _expire(server))),
@@ -153,6 +155,6 @@ async def _every(seconds: float, work: Callable[[], object]) -> None:
 
 
 def _expire(server: Server) -> None:
-    number = cases.expire(server.database, server.store, server.now())
+    number = deletion.expire(server.database, server.store, server.now())
     if number:
         LOG.info("%d cases were deleted, as their time had come", number)

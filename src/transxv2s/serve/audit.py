@@ -17,10 +17,8 @@ from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from transxv2s.serve.db.base import iso
-from transxv2s.serve.db.models import AuditEntry, CaseImage
+from transxv2s.serve.db.models import AuditEntry
 from transxv2s.serve.db.states import PARTS, digest_of, state_digests, subjects
-from transxv2s.serve.errors import DamagedImageError
-from transxv2s.serve.images import ImageStore
 
 GENESIS = "0" * 64
 SYSTEM = "system"  # the actor where nobody asked
@@ -97,13 +95,16 @@ def entries(session: Session, subject: str | None = None) -> list[AuditEntry]:
     return list(session.scalars(query if subject is None else query.where(AuditEntry.subject == subject)))
 
 
-def verify(session: Session, store: ImageStore | None = None, noted: str | None = None) -> Verdict:
-    """Walks the chain, and compares the database with it.
+def origin(session: Session) -> str | None:
+    """Digest of the first entry, which tells one database from another; None where there is none."""
+    return session.scalars(select(AuditEntry.digest).where(AuditEntry.sequence == 1)).first()
+
+
+def verify(session: Session, noted: str | None = None) -> Verdict:
+    """Walks the chain, and compares the database with it; the images are `integrity`'s.
 
     Args:
-        session: One that sees a single state (`Database.reading`); with a store take `Database.writing`, so
-            that no image is deleted meanwhile.
-        store: Also reads each image, which must be there and be what it was.
+        session: One that sees a single state (`Database.reading`).
         noted: A head that was noted earlier, which must still be in the chain.
 
     Returns:
@@ -118,8 +119,6 @@ def verify(session: Session, store: ImageStore | None = None, noted: str | None 
             walk.step(row)
         walk.end()
         _compare(session, walk)
-        if store is not None:
-            _check_images(session, store, walk)
     except _FaultError as fault:
         return Verdict(walk.count, walk.head, str(fault), fault.sequence)
     return Verdict(walk.count, walk.head)
@@ -181,18 +180,6 @@ def _compare(session: Session, walk: _Walk) -> None:
             raise _FaultError(f"what the database holds of {kind} {subject} {why}", last.sequence)
     if states:
         raise _FaultError("the trail does not know of {} {}".format(*next(iter(states))))
-
-
-def _check_images(session: Session, store: ImageStore, walk: _Walk) -> None:
-    for image in session.scalars(select(CaseImage).order_by(CaseImage.id)):
-        for digest in filter(None, (image.digest, image.seen_digest)):
-            try:
-                store.read(digest)
-            except DamagedImageError as error:
-                sequence = walk.last["case", image.case_id].sequence
-                raise _FaultError(
-                    f"an image of case {image.case_id} is missing or was changed", sequence
-                ) from error
 
 
 def _digest(fields: Any) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal, Self, get_args
@@ -11,16 +11,15 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from transxv2s.errors import InputError
 from transxv2s.finding import Finding
 from transxv2s.serve import audit
 from transxv2s.serve.db.models import Case, CaseImage, Sex
-from transxv2s.serve.db.session import Database
 from transxv2s.serve.errors import NotFoundError
 from transxv2s.serve.images import ImageStore, png
+from transxv2s.serve.ownership import require
 from transxv2s.serve.settings import Settings
 
 Site = Literal[  # those of ISIC 2019: a free text could name somebody
@@ -34,9 +33,8 @@ Site = Literal[  # those of ISIC 2019: a free text could name somebody
     "upper extremity",
 ]
 SITES: tuple[str, ...] = get_args(Site)
-OLDEST = 90  # years
+OLDEST = 90  # years from which an age is shared by so few that it identifies (HIPAA Safe Harbor)
 ID = re.compile(r"[0-9a-f]{32}")
-AT_ONCE = 100  # cases deleted in one transaction: others want to write too
 
 
 class Details(BaseModel):
@@ -106,6 +104,7 @@ def create(
 
     Raises:
         InputError: There is no picture, or there are too many.
+        ForeignImagesError: The folder's images are another database's. Nothing was stored.
         StorageUnavailableError: Nothing was stored.
     """
     if not 1 <= len(pictures) <= settings.max_images_per_case:
@@ -125,6 +124,8 @@ def create(
         reviews=[],
     )
     kept = store if settings.keep == "all" or (settings.keep == "referred" and referred) else None
+    if kept:
+        require(session, kept)
     case.images = [_image(case.id, n, picture, kept) for n, picture in enumerate(pictures)]
     session.add(case)
     audit.record(session, "case.created", case.id, actor=actor, now=now)
@@ -176,73 +177,3 @@ def mean_probabilities(found: Sequence[Finding]) -> dict[str, float]:
         code: sum(finding.probabilities[code] for finding in found) / len(found)
         for code in found[0].probabilities
     }
-
-
-def erase(database: Database, store: ImageStore, case_id: str, *, actor: str, now: datetime) -> None:
-    """Deletes images, findings, comments and details of one case, as a patient may ask for.
-
-    What remains tells that there was a case, when, who sent and reviewed it, and the diagnosis.
-
-    Raises:
-        NotFoundError: There is no such case, or it has been deleted before.
-        StorageUnavailableError: The storage does not answer; repeat it, or `expire` finishes the work.
-    """
-    with database.writing() as session:
-        digests = _blank(session, [get(session, case_id)], "case.erased", actor, now)
-    _sweep(database, store, digests)
-
-
-def expire(database: Database, store: ImageStore, now: datetime) -> int:
-    """Deletes as `erase` does all cases whose time has come, and images that no case refers to.
-
-    Returns:
-        How many cases.
-
-    Raises:
-        StorageUnavailableError: The storage does not answer; the next call finishes the work.
-    """
-    count = 0
-    while True:
-        with database.writing() as session:
-            due = session.scalars(
-                select(Case).where(Case.expires_at <= now, Case.state != "deleted").limit(AT_ONCE)
-            ).all()
-            _blank(session, due, "case.expired", audit.SYSTEM, now)
-        count += len(due)
-        if len(due) < AT_ONCE:
-            break
-    with database.reading() as session:
-        kept = {*session.scalars(select(CaseImage.digest)), *session.scalars(select(CaseImage.seen_digest))}
-    _sweep(database, store, set(store.digests()) - kept)
-    return count
-
-
-def _blank(session: Session, cases: Iterable[Case], action: str, actor: str, now: datetime) -> list[str]:
-    """Empties cases; returns the digests of their images."""
-    digests: list[str | None] = []
-    for case in cases:
-        case.age = case.sex = case.site = case.salt = None
-        case.state, case.urgency = "deleted", 0.0
-        for image in case.images:
-            digests += image.digest, image.seen_digest
-            image.digest = image.seen_digest = image.finding = None
-        for review in case.reviews:
-            review.comment = None
-        audit.record(session, action, case.id, actor=actor, now=now)
-    return [digest for digest in digests if digest]
-
-
-def _sweep(database: Database, store: ImageStore, digests: Iterable[str]) -> None:
-    """Deletes those of the images that no case refers to.
-
-    After the rows were emptied and committed, so that a crash leaves files to be swept, never rows without
-    files; under the writer's lock, so that no new case comes to share an image that is being deleted.
-    """
-    with database.writing():
-        store.clear_parts()
-    for digest in digests:
-        with database.writing() as session:
-            users = or_(CaseImage.digest == digest, CaseImage.seen_digest == digest)
-            if session.scalars(select(CaseImage.id).where(users).limit(1)).first() is None:
-                store.delete(digest)
-    database.scrub()

@@ -18,6 +18,16 @@ class DamagedImageError(TransXV2SError):
     """A stored image is gone or is not what was stored."""
 
 
+class ForeignImagesError(TransXV2SError):
+    """The folder of images belongs to another database."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The images in data_dir belong to another database, so none is stored or deleted: use the "
+            "settings of that one, or name another data_dir."
+        )
+
+
 class NotFoundError(TransXV2SError):
     """There is no such case, user or token, or it has been deleted."""
 

@@ -17,6 +17,7 @@ from transxv2s.serve.db.session import storage_errors
 from transxv2s.serve.errors import DamagedImageError
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
+OWNER = "owner"  # the file that names the owner; backups take it along
 DAMAGED = "A stored image is missing or damaged; restore it from a backup."
 
 
@@ -52,7 +53,7 @@ class ImageStore:
         digest = hashlib.sha256(content).hexdigest()
         with storage_errors():
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if not self._is_whole(digest):
+            if not self.holds(digest):
                 with replacing(self._path(digest)) as stream:
                     stream.write(content)
                 self._settle()
@@ -97,16 +98,46 @@ class ImageStore:
             for path in self.folder.glob(".*.part"):
                 path.unlink(missing_ok=True)
 
-    def _path(self, digest: str) -> Path:
-        if not DIGEST.fullmatch(digest):
-            raise DamagedImageError(DAMAGED)
-        return self.folder / f"{digest}.png"
+    def owner(self) -> str | None:
+        """Whom the folder names as its owner, see `ownership`; None where it names nobody.
 
-    def _is_whole(self, digest: str) -> bool:
+        Raises:
+            StorageUnavailableError: It cannot be read.
+        """
+        path = self.folder / OWNER
+        with storage_errors():
+            return path.read_text(encoding="ascii", errors="replace") if path.exists() else None
+
+    def name_owner(self, owner: str | None) -> None:
+        """Has an existing folder name its owner, or nobody.
+
+        Raises:
+            StorageUnavailableError: It cannot be written.
+        """
+        path = self.folder / OWNER
+        with storage_errors():
+            if owner is None:
+                path.unlink(missing_ok=True)
+                return
+            with replacing(path) as stream:
+                stream.write(owner.encode())
+            self._settle()
+
+    def holds(self, digest: str) -> bool:
+        """Whether the file of this digest is there and is whole.
+
+        Raises:
+            StorageUnavailableError: It cannot be read.
+        """
         try:
             return bool(self.read(digest))
         except DamagedImageError:
             return False
+
+    def _path(self, digest: str) -> Path:
+        if not DIGEST.fullmatch(digest):
+            raise DamagedImageError(DAMAGED)
+        return self.folder / f"{digest}.png"
 
     def _settle(self) -> None:
         """Makes what was renamed or removed last: the folder itself is data that must reach the disk."""

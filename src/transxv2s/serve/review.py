@@ -1,5 +1,6 @@
 """Opinions of experts on a case: each is added, none is changed, the last one counts."""
 
+import unicodedata
 from datetime import datetime, timedelta
 from typing import get_args
 
@@ -13,6 +14,8 @@ from transxv2s.serve.settings import Settings
 
 OTHER = "UNK"  # none of the classes, as in ISIC 2019's test set
 LONGEST_COMMENT = 4000  # characters
+LINES = "\t\r\n"
+NOT_TEXT = ("Cc", "Cs")  # Unicode's control characters and lone surrogates
 CONFIDENCES: tuple[str, ...] = get_args(Confidence)
 
 
@@ -27,11 +30,11 @@ def record(
     actor: str,
     now: datetime,
 ) -> Review:
-    """Adds an opinion. The case leaves the worklist, and is kept for the export only a while longer.
+    """Adds an opinion. The case leaves the worklist, and its images are kept only for the export.
 
     Args:
         session: Inside `Database.writing`; when that has ended, the review is safe.
-        settings: How long a reviewed case is kept.
+        settings: How long the images of a reviewed case are kept.
         case_id: The case, in whatever state.
         diagnosis: One of `diagnoses`.
         confidence: Of the expert.
@@ -56,7 +59,9 @@ def record(
     )
     case.reviews.append(review)
     case.state = "reviewed"
-    case.expires_at = min(case.expires_at, now + timedelta(days=settings.export_days))
+    if any(image.digest for image in case.images):
+        end = now + timedelta(days=settings.export_days)
+        case.images_until = min(case.images_until or case.expires_at, end)
     audit.record(session, "case.reviewed", case.id, actor=actor, now=now)
     return review
 
@@ -74,5 +79,5 @@ def _check(case: Case, diagnosis: str, confidence: str, comment: str) -> None:
         raise InputError(f"The confidence must be one of {', '.join(CONFIDENCES)}.")
     if len(comment) > LONGEST_COMMENT:
         raise InputError(f"The comment has {len(comment):,} characters; shorten it to {LONGEST_COMMENT:,}.")
-    if not comment.replace("\n", " ").replace("\t", " ").replace("\r", " ").isprintable():
+    if any(unicodedata.category(char) in NOT_TEXT and char not in LINES for char in comment):
         raise InputError("The comment holds characters that cannot be shown; type it anew.")

@@ -8,11 +8,12 @@ from time import perf_counter
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from transxv2s.errors import TransXV2SError
 from transxv2s.serve.api.access import FOREIGN, SAFE
-from transxv2s.serve.api.errors import answer_to, internal
+from transxv2s.serve.api.errors import HUNG_UP, answer_to, internal
 from transxv2s.serve.api.metrics import Metrics
 from transxv2s.serve.errors import ForeignHostError, NotAllowedError
 
@@ -57,6 +58,8 @@ class Observed:
 
         try:
             await self._app(scope, receive, noting)
+        except ClientDisconnect:
+            status = status or HUNG_UP  # an upload was given up: nobody's fault
         except Exception:
             LOG.exception("%s %s failed", scope["method"], _route(scope))
             if status:

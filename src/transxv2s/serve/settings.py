@@ -38,7 +38,8 @@ class Settings(BaseModel):
         engine: What runs the network, see docs/engines.md.
         keep: Whose images are stored: those of referred cases, all, or none. Findings are always stored.
         retention_days: After so many days images, findings, comments and details of a case are deleted.
-        export_days: From its first review a case is kept at most this long, for the export.
+        export_days: So many days after its first review the images of a case are deleted; until then they
+            can be exported.
         max_upload_bytes: Of one file.
         max_pixels: Of one image, width × height.
         max_images_per_case: Images of one lesion that can be sent together.
@@ -50,8 +51,11 @@ class Settings(BaseModel):
         work_seconds: In which a worker must be done with one image, or it is killed.
         recent_minutes: So long pictures of a case can be shown whose images are not kept; in memory only.
         recent_bytes: Of such pictures; the oldest go first.
-        attempts_per_user: Failed attempts to log in as one user, within `attempt_minutes`.
-        attempts_per_address: The same from one address (IPv6: from one /64 network).
+        attempts_per_user: Failed attempts to log in as one user from one address (IPv6: one /64 network),
+            within `attempt_minutes`.
+        attempts_per_address: From one address as whomever.
+        attempts_per_user_anywhere: As one user from all addresses; many more, as who reaches it locks the
+            user out.
         attempt_minutes: Length of the sliding window in which attempts are counted.
         idle_minutes: A session ends when it is not used so long.
         session_hours: A session ends so long after the login at the latest.
@@ -84,6 +88,7 @@ class Settings(BaseModel):
     recent_bytes: int = Field(default=300_000_000, ge=0)
     attempts_per_user: int = Field(default=5, ge=1)
     attempts_per_address: int = Field(default=20, ge=1)
+    attempts_per_user_anywhere: int = Field(default=100, ge=1)
     attempt_minutes: int = Field(default=15, ge=1)
     idle_minutes: int = Field(default=30, ge=1)
     session_hours: int = Field(default=12, ge=1)

@@ -42,8 +42,8 @@ class Pool(Protocol):
     def stop(self) -> None:
         """Ends all processes at once."""
 
-    def run(self, calls: Sequence[Call]) -> list[Any]:
-        """Results of calls, in order."""
+    def run(self, calls: Sequence[Call], unwanted: Future[None] | None = None) -> list[Any]:
+        """Results of calls, in order; what has not begun when `unwanted` is done is cancelled."""
 
 
 class Workers:
@@ -99,13 +99,18 @@ class Workers:
             process.end()
         atexit.unregister(self.stop)
 
-    def run(self, calls: Sequence[Call]) -> list[Any]:
+    def run(self, calls: Sequence[Call], unwanted: Future[None] | None = None) -> list[Any]:
         """Does calls that belong together, as soon as there are processes free.
+
+        Args:
+            calls: What to do.
+            unwanted: When it is done nobody waits for them any more, and none is begun.
 
         Returns:
             Their results, in order.
 
         Raises:
+            CancelledError: They became unwanted, and not all had begun.
             BusyError: Too many calls wait; none of these was begun.
             StartingError: No process has loaded yet.
             WorkTooSlowError: One took too long.
@@ -113,6 +118,8 @@ class Workers:
             TransXV2SError: What the work itself raises.
         """
         futures = self._admit(calls)
+        if unwanted is not None:
+            unwanted.add_done_callback(lambda _: self._withdraw(futures))
         try:
             return [future.result() for future in futures]
         finally:

@@ -10,7 +10,9 @@ import matplotlib as mpl
 import numpy as np
 import torch
 
+from transxv2s.ages import age_band
 from transxv2s.classifier import Classifier, Prepared
+from transxv2s.engines.engine import AUTO, parse
 from transxv2s.errors import ImageError, InputError
 from transxv2s.explain import GraphAttention
 from transxv2s.explain.overlay import CEILING, COLOUR_MAP
@@ -48,15 +50,22 @@ def load(
         CheckpointError: The checkpoint is damaged.
         InputError: The device or the engine is not there.
     """
-    torch.set_num_threads(min(threads, torch.get_num_threads()))
-    examiner = Examiner(Classifier.load(checkpoint, device, engine), limits)
+    share = min(threads, torch.get_num_threads())
+    torch.set_num_threads(share)
+    examiner = Examiner(Classifier.load(checkpoint, device, engine, share), limits)
     if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]  # its driver maps more memory than any limit of ours
         limit_memory(memory)
     return examiner
 
 
 def loader(settings: Settings, checkpoint: Path) -> "partial[Examiner]":
-    """`load` for these settings; the cores are shared among the workers."""
+    """`load` for these settings; the cores are shared among the workers.
+
+    Raises:
+        InputError: There is no such engine.
+    """
+    if settings.engine != AUTO:
+        parse(settings.engine)
     limits = Limits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
     threads = max(1, (os.cpu_count() or 1) // settings.workers)
     return partial(
@@ -82,29 +91,30 @@ class Examiner:
         self._classifier = classifier
         self._limits = limits
 
-    def examine(self, content: bytes, name: str) -> Examined:
+    def examine(self, content: bytes, name: str, age: int | None = None) -> Examined:
         """A file of any kind that is taken, whatever its name says.
 
         Args:
             content: Of the file.
             name: What to call it in errors; not the name of the file, which may be the patient's.
+            age: What is told of the patient's, in years; otherwise the file's own counts, if it has one.
 
         Raises:
             ImageError: It cannot be used.
         """
         original, details = self._read(content, name)
-        prepared = self._classifier.prepare(original, name)
+        prepared = self._classifier.prepare(original, name, self._group(details.age if age is None else age))
         [finding] = self._classifier.findings([prepared])
         return Examined(Picture.of(finding, original, prepared.seen), details)
 
-    def report(self, content: bytes, name: str) -> Examined:
+    def report(self, content: bytes, name: str, age: int | None = None) -> Examined:
         """A DICOM file, with a DICOM report that is filed where the file belongs.
 
         Raises:
             ImageError: It cannot be used, is no DICOM file, or does not say where it belongs.
         """
         filing = filing_of(content, self._limits, name)
-        examined = self.examine(content, name)
+        examined = self.examine(content, name, age)
         return Examined(
             examined.picture, examined.details, structured_report(examined.picture.finding, filing)
         )
@@ -132,6 +142,11 @@ class Examiner:
         except InputError:
             return []
         return [_plain(module) for module in modules]
+
+    def _group(self, age: int | None) -> str | None:
+        """Of what group a patient's images are; nobody tells a server their source."""
+        trust = self._classifier.config.trust
+        return age_band(age) if trust and trust.sets.grouping == "age" else None
 
     def _read(self, content: bytes, name: str) -> tuple[Rgb, Details]:
         if not dicom_in.is_dicom(content):

@@ -37,7 +37,12 @@ def urgency(findings: Sequence[Finding], taxonomy: Taxonomy, rare: Mapping[str, 
 
 def malignant(findings: Sequence[Finding], taxonomy: Taxonomy) -> float:
     """The highest malignant probability of any image, in [0, 1], as `urgency` counts it."""
-    return max(_malignant(finding, taxonomy) for finding in findings)
+    return _malignant(findings[worst(findings, taxonomy)], taxonomy)
+
+
+def worst(findings: Sequence[Finding], taxonomy: Taxonomy) -> int:
+    """Position of the image with that probability, the first one of equals."""
+    return max(range(len(findings)), key=lambda n: _malignant(findings[n], taxonomy))
 
 
 def _malignant(finding: Finding, taxonomy: Taxonomy) -> float:

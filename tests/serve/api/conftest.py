@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from serve.api.tiny import DARK, Inline, examiner, image, load, write_config
 from serve.making import CHEAP, PASSWORD
-from transxv2s.serve import audit
+from transxv2s.serve import audit, integrity
 from transxv2s.serve.api.context import Server
 from transxv2s.serve.app import create_app
 from transxv2s.serve.auth import tokens, users
@@ -53,8 +53,7 @@ class Site:
 
     def verdict(self) -> audit.Verdict:
         """What the audit trail says of all that was done."""
-        with self.server.database.writing() as session:
-            return audit.verify(session, self.server.store)
+        return integrity.verify(self.server.database, self.server.store)
 
 
 Open = Callable[..., Site]

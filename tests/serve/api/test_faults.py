@@ -13,6 +13,7 @@ from serve.api.conftest import Open, Site, kind
 from serve.api.tiny import DARK, image
 from serve.postgresql import start
 from transxv2s.serve.db import session as sessions
+from transxv2s.serve.errors import ForeignImagesError
 
 OPINION = {"diagnosis": "MEL", "confidence": "high"}
 
@@ -113,6 +114,15 @@ def test_postgresql_that_stops_and_starts_again(open_site: Open) -> None:
         assert site.client.get(f"/v1/findings/{case['id']}").json() == case
         assert site.send().status_code == 201
         assert site.verdict().fault is None
+
+
+def test_a_server_does_not_start_on_the_images_of_another_database(open_site: Open, tmp_path: Path) -> None:
+    case = open_site().case()
+    with pytest.raises(ForeignImagesError, match="another data_dir") as caught:
+        open_site(database_url=f"sqlite:///{tmp_path / 'another.sqlite'}")
+    assert str(tmp_path) not in str(caught.value)
+    again = open_site()
+    assert again.client.get(case["images"][0]["original"]).status_code == 200
 
 
 def test_cases_whose_time_has_come_are_deleted_without_anybody_asking(

@@ -1,15 +1,23 @@
 """Pictures, heat maps and attention: what is asked of the workers, and what is there no more."""
 
 import io
+import socket
+import threading
+from collections.abc import Sequence
+from concurrent.futures import CancelledError, Future
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from serve.api.conftest import Open, Site
-from serve.api.tiny import DARK, LIGHT, image
+from serve.api.serving import serving
+from serve.api.tiny import DARK, LIGHT, Inline, examiner, image
 from transxv2s.explain import SIX
 from transxv2s.imaging.decode import decode
+from transxv2s.serve.app import create_app
+from transxv2s.serve.worker_process import Call
 
 
 def pixels(content: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -60,6 +68,35 @@ def test_a_heat_map_of_each_method_is_asked_for_the_class(site: Site, method: st
         assert answer.headers["Content-Type"] == "image/png"
         seen = site.client.get(f"{base}/seen.png").content
         assert site.workers.calls[-1].arguments == (seen, code, method)
+
+
+class Patient(Inline):
+    """Makes no heat map before the client has gone, or for a minute."""
+
+    def __init__(self) -> None:
+        super().__init__(examiner())
+        self.asked, self.cancelled = threading.Event(), threading.Event()
+
+    def run(self, calls: Sequence[Call], unwanted: Future[None] | None = None) -> list[Any]:
+        if unwanted is None:
+            return super().run(calls)
+        self.asked.set()
+        unwanted.result(60)
+        self.cancelled.set()
+        raise CancelledError
+
+
+def test_a_heat_map_becomes_unwanted_when_its_client_hangs_up(open_site: Open) -> None:
+    before = open_site()
+    case, settings = before.case(), before.server.settings.model_copy(update={"port": 0})
+    workers = Patient()
+    path = f"/v1/findings/{case['id']}/images/0/heat-maps/hirescam.png"
+    with serving(create_app(settings, workers), settings) as (port, _):
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            assert workers.asked.wait(60)
+            assert not workers.cancelled.is_set()
+        assert workers.cancelled.wait(60)
 
 
 def test_a_method_or_class_that_is_not_there(site: Site) -> None:

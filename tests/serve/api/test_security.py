@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ import pytest
 from serve.api.conftest import Open, Site, add_user, kind
 from serve.api.serving import head, serving, talk
 from serve.api.tiny import DARK, Inline, examiner, image
+from serve.test_worker import until
 from transxv2s import __version__
 from transxv2s.serve import running
 from transxv2s.serve.api.errors import INTERNAL
@@ -177,7 +179,7 @@ class Slow(Inline):
         self.begun = threading.Event()
         self.seconds = seconds
 
-    def run(self, calls: Any) -> list[Any]:
+    def run(self, calls: Any, unwanted: Any = None) -> list[Any]:
         self.begun.set()
         time.sleep(self.seconds)
         return super().run(calls)
@@ -203,6 +205,17 @@ def test_an_upload_that_trickles_in_is_given_up(settings: Settings) -> None:
         assert b'"kind":"UploadTooSlow"' in answer
         json_too = talk(port, head("/v1/session", 1000, kind="application/json"), b"{", pause=1.2)
         assert json_too.startswith(b"HTTP/1.1 408 ")
+
+
+def test_an_upload_that_its_sender_gives_up_is_no_fault(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(create_app(settings, Inline(examiner())), settings) as (port, _):
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(head("/v1/findings", 1000) + b"--b\r\n")
+        place, given_up = f"http://127.0.0.1:{port}/metrics", 'route="/v1/findings",status="499"'
+        until(lambda: given_up in httpx.get(place).text)
+    assert [record for record in caplog.records if record.exc_info] == []
 
 
 def test_a_head_that_never_ends_is_given_up(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

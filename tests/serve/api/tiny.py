@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ class Inline:
     def stop(self) -> None:
         """Nothing to stop."""
 
-    def run(self, calls: Sequence[Call]) -> list[Any]:
+    def run(self, calls: Sequence[Call], unwanted: Future[None] | None = None) -> list[Any]:
         """Or raises `error`, where a test has set one."""
         if self.error:
             raise self.error

@@ -143,16 +143,48 @@ def test_csrf_tokens_belong_to_their_session(clinic: Database, settings: Setting
         assert not csrf_matches(first.token, wrong)
 
 
-def test_guesses_at_one_user_are_limited_from_wherever(clinic: Database, settings: Settings) -> None:
+def test_guesses_at_one_user_from_one_address_are_limited(clinic: Database, settings: Settings) -> None:
     for n in range(settings.attempts_per_user):
-        fail(clinic, settings, address=f"192.0.2.{n}", now=NOW + n * SECOND)
-    later = NOW + timedelta(minutes=5)
-    assert wait(clinic, settings, address="198.51.100.7", now=later) == 600
+        fail(clinic, settings, now=NOW + n * SECOND)
+    assert wait(clinic, settings, now=NOW + timedelta(minutes=5)) == 600
     assert wait(clinic, settings, "RITA", now=NOW + WINDOW - SECOND) == 1
     enter(clinic, settings, "ada")
     fail(clinic, settings, now=NOW + WINDOW)  # the first guess has left the window
     assert wait(clinic, settings, now=NOW + WINDOW) == 1
     enter(clinic, settings, now=NOW + 2 * WINDOW)
+
+
+def test_a_stranger_does_not_lock_a_user_out(clinic: Database, settings: Settings) -> None:
+    for n in range(settings.attempts_per_user):
+        fail(clinic, settings, address="198.51.100.7", now=NOW + n * SECOND)
+    wait(clinic, settings, address="198.51.100.7", now=NOW + timedelta(minutes=5))
+    enter(clinic, settings, now=NOW + timedelta(minutes=5))
+    wait(clinic, settings, address="198.51.100.7", now=NOW + timedelta(minutes=5))  # not forgiven
+
+
+def test_guesses_at_one_user_are_limited_from_wherever_in_the_end(
+    clinic: Database, settings: Settings
+) -> None:
+    few = settings.model_copy(update={"attempts_per_user_anywhere": 3})
+    for n in range(3):
+        fail(clinic, few, address=f"192.0.2.{n}", now=NOW + n * SECOND)
+    assert wait(clinic, few, address="198.51.100.7", now=NOW + timedelta(minutes=5)) == 600
+    assert settings.attempts_per_user_anywhere >= 10 * settings.attempts_per_user
+
+
+def test_who_is_refused_holds_up_nobody_and_waits_for_nobody(clinic: Database, settings: Settings) -> None:
+    for _ in range(settings.attempts_per_user):
+        fail(clinic, settings)
+    with clinic.writing():
+        wait(clinic, settings)
+
+
+def test_a_session_is_known_while_nothing_can_be_written(clinic: Database, settings: Settings) -> None:
+    login, later = enter(clinic, settings), NOW + timedelta(minutes=29)
+    with clinic.writing():
+        assert sessions.identify(clinic, settings, login.token, later) == login.identity
+    with pytest.raises(SignInError):  # its use was not noted
+        sessions.identify(clinic, settings, login.token, NOW + timedelta(minutes=30))
 
 
 def test_guesses_from_one_address_are_limited_at_whomever(clinic: Database, settings: Settings) -> None:

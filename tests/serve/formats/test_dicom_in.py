@@ -13,6 +13,7 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import ImplicitVRLittleEndian, SecondaryCaptureImageStorage, VLPhotographicImageStorage
 
 from serve.formats.dicom_files import jpeg, jpeg_2000, jpeg_ls, photograph, sample, written
+from transxv2s.errors import ImageError
 from transxv2s.serve.formats.dicom_in import is_dicom, read
 
 
@@ -89,6 +90,12 @@ def test_more_than_eight_bits_are_scaled_by_their_nominal_range(stored: int) -> 
 def test_other_photographs(sop_class: str) -> None:
     content = written(photograph(sample(), SOPClassUID=sop_class))
     assert read(content).pixels.shape == sample().shape
+
+
+def test_a_picture_with_words_in_it_is_refused() -> None:
+    with pytest.raises(ImageError, match="words that may name the patient are part of the picture"):
+        read(written(photograph(sample(), BurnedInAnnotation="YES")))
+    assert read(written(photograph(sample(), BurnedInAnnotation="NO"))).pixels.shape == sample().shape
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from serve.formats.dicom_files import SECRETS, photograph, sample, written
 from serve.formats.findings import finding
 from transxv2s.errors import ImageError
 from transxv2s.serve.formats.dicom_in import read
-from transxv2s.serve.formats.dicom_out import overlay, structured_report
+from transxv2s.serve.formats.dicom_out import structured_report
 from transxv2s.serve.formats.filing import filing_of
 
 
@@ -57,7 +57,6 @@ def test_reading_and_answering_say_none_of_them(
         read(content)
         filing = filing_of(content)
         structured_report(finding(), filing)
-        overlay(finding(), sample(), filing)
         with pytest.raises(ImageError) as refused:
             read(content[:-1000])
     said = capfd.readouterr()

@@ -5,7 +5,8 @@ from typing import cast
 import pytest
 from pydicom.sr._concepts_dict import concepts
 
-from transxv2s.serve.formats.sites import SITES, table
+from transxv2s.serve.cases import SITES
+from transxv2s.serve.formats.sites import table
 from transxv2s.serve.formats.terms import SNOMED_CT, name_of
 from transxv2s.taxonomy import ISIC2019
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ class OwnProcess:
     def stop(self) -> None:
         """The next server uses the same network."""
 
-    def run(self, calls: Sequence[Call]) -> list[Any]:
+    def run(self, calls: Sequence[Call], unwanted: Future[None] | None = None) -> list[Any]:
         with self._turn:
             return [getattr(self._examiner, call.method)(*call.arguments) for call in calls]
 

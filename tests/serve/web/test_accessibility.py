@@ -50,6 +50,10 @@ def test_pages_of_one_person(
     check(page)
     page.locator("#cases a").click()
     page.get_by_role("button", name="Agree: ").click()
+    expect(page.get_by_text("Choose first how sure you are.")).to_be_visible()
+    check(page)
+    page.get_by_role("radio", name="high").check()
+    page.get_by_role("button", name="Agree: ").click()
     expect(page.locator("#review-done")).to_contain_text("Recorded")
     check(page)
     for path, text in (("/worklist", "No case waits"), ("/account", "one person"), ("/login", "No login")):

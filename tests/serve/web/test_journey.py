@@ -26,6 +26,7 @@ def show_heat_map(page: Page, method: str) -> None:
 def test_from_upload_to_export(server: Running, open_page: OpenPage, width: str, tmp_path: Path) -> None:
     page = open_page(width)
     page.goto(server.url)
+    expect(page.locator("#keep")).to_contain_text("its images are kept for 7 more days at most")
     page.locator("#images").set_input_files([draw(tmp_path / "Miller.png", good=False)])
     expect(page.get_by_text("1 image of one lesion")).to_be_visible()
     page.get_by_label("Age in years").fill("64")
@@ -37,6 +38,7 @@ def test_from_upload_to_export(server: Running, open_page: OpenPage, width: str,
     expect(page.get_by_role("heading", name="An expert must look", exact=True)).to_be_visible()
     expect(page.get_by_text(NOTICE)).to_be_in_viewport()
     expect(page.locator("#facts")).to_contain_text("64 years, female")
+    expect(page.locator("#facts")).to_contain_text("images within 7 days of a review")
     assert "Miller" not in page.content()
     case = page.url.rsplit("/", 1)[-1]
 
@@ -57,6 +59,7 @@ def test_from_upload_to_export(server: Running, open_page: OpenPage, width: str,
     expect(page.locator("#review-done")).to_contain_text("Recorded: melanoma. No other case waits.")
     expect(page.get_by_role("heading", name="Reviewed: melanoma")).to_be_visible()
     expect(page.locator("#history")).to_contain_text("Blue veil.")
+    expect(page.locator("#facts")).to_contain_text("Images until ")
 
     page.get_by_role("link", name="To the worklist").click()
     expect(page.get_by_text("No case waits for an expert.")).to_be_visible()
@@ -102,7 +105,30 @@ def test_several_images_of_one_lesion_are_one_case(
     expect(page.locator("img.heat")).to_be_visible()
 
 
-def test_agreeing_takes_one_click_and_leads_to_the_next_case(
+FETCHES = """
+  const request = window.fetch;
+  window.asked = [];
+  window.fetch = (path, options) => {
+    window.asked.push(path);
+    return request(path, options);
+  };
+"""
+
+
+def test_who_walks_past_a_heat_map_does_not_ask_for_it(
+    server: Running, open_page: OpenPage, tmp_path: Path
+) -> None:
+    page = open_page()
+    page.add_init_script(FETCHES)
+    examine(page, server.url, draw(tmp_path / "a.png"))
+    page.locator("#methods input").evaluate_all("radios => radios.forEach((radio) => radio.click())")
+    expect(page.locator("img.heat")).to_be_visible()
+    last = page.locator("#methods input").last.get_attribute("value")
+    [asked] = [path for path in page.evaluate("window.asked") if "/heat-maps/" in path]
+    assert f"/heat-maps/{last}.png" in asked
+
+
+def test_agreeing_takes_two_clicks_and_leads_to_the_next_case(
     server: Running, open_page: OpenPage, tmp_path: Path
 ) -> None:
     page = open_page()
@@ -111,8 +137,10 @@ def test_agreeing_takes_one_click_and_leads_to_the_next_case(
     page.goto(f"{server.url}/worklist")
     expect(page.get_by_text("2 cases wait")).to_be_visible()
     expect(page.locator("#cases img")).to_have_count(2)
+    expect(page.locator("#cases li.waiting-case").first).to_contain_text("kept until ")
     page.locator("#cases a").first.click()
     page.wait_for_url(f"**/cases/{first}")
+    page.get_by_role("radio", name="medium").check()
     page.get_by_role("button", name="Agree: ").click()
     expect(page.locator("#history")).to_contain_text("agrees with the network")
     expect(page.locator("#history")).to_contain_text("Confidence medium. local")
@@ -120,13 +148,33 @@ def test_agreeing_takes_one_click_and_leads_to_the_next_case(
     page.wait_for_url(f"**/cases/{second}")
 
 
+def test_no_confidence_is_recorded_that_nobody_chose(
+    server: Running, open_page: OpenPage, tmp_path: Path
+) -> None:
+    page = open_page()
+    case = examine(page, server.url, draw(tmp_path / "bad.png", good=False))
+    missing = page.get_by_role("alert").filter(has_text="Choose first how sure you are.")
+    page.get_by_role("button", name="Agree: ").click()
+    expect(missing).to_be_visible()
+    expect(page.get_by_role("radio", name="low")).to_be_focused()
+    page.keyboard.press("Space")
+    expect(missing).to_have_count(0)
+    page.get_by_role("button", name="Agree: ").click()
+    expect(page.locator("#history")).to_contain_text("Confidence low.")
+    page.get_by_role("button", name="Agree: ").click()  # a second opinion needs a choice of its own
+    expect(missing).to_be_visible()
+    assert len(page.request.get(f"{server.url}/v1/findings/{case}").json()["reviews"]) == 1
+
+
 def test_opinions_are_added_and_the_last_one_counts(
     server: Running, open_page: OpenPage, tmp_path: Path
 ) -> None:
     page = open_page()
     examine(page, server.url, draw(tmp_path / "bad.png", good=False))
+    page.get_by_role("radio", name="medium").check()
     page.get_by_role("button", name="Agree: ").click()
     expect(page.locator("#history li")).to_have_count(1)
+    page.get_by_role("radio", name="high").check()
     page.get_by_role("button", name="Another diagnosis").click()
     page.get_by_role("button", name="Record the diagnosis").click()
     expect(page.get_by_text("Choose a diagnosis first.")).to_be_visible()
@@ -196,6 +244,33 @@ RECORD = """
     send.call(this, data);
   };
 """
+
+
+PROGRESS = """
+  XMLHttpRequest.prototype.send = function () {
+    const words = document.getElementById("sending-words");
+    window.said = [];
+    new MutationObserver((changes) => {
+      for (const { addedNodes } of changes) window.said.push(...[...addedNodes].map((node) => node.data));
+    }).observe(words, { childList: true });
+    for (let loaded = 0; loaded <= 100; loaded += 1) this.upload.onprogress({ loaded, total: 100 });
+    this.upload.onload();
+  };
+"""
+
+
+def test_screen_readers_are_told_of_quarters_only(
+    server: Running, open_page: OpenPage, tmp_path: Path
+) -> None:
+    page = open_page()
+    page.add_init_script(PROGRESS)
+    page.goto(server.url)
+    page.locator("#images").set_input_files([draw(tmp_path / "a.png")])
+    page.get_by_role("button", name="Examine").click()
+    expect(page.get_by_role("status").filter(has_text="The network is looking")).to_be_visible()
+    told = [words.replace("\N{NO-BREAK SPACE}", " ") for words in page.evaluate("window.said")]
+    quarters = [f"Sending … {percent} %" for percent in (25, 50, 75, 100)]
+    assert told == [*quarters, "Sent. The network is looking …"]
 
 
 def test_no_file_name_is_sent(server: Running, open_page: OpenPage, tmp_path: Path) -> None:

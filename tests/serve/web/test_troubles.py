@@ -138,11 +138,31 @@ def test_a_review_that_is_not_stored_is_not_lost(
     examine(page, server.url, draw(tmp_path / "bad.png", good=False))
     refuse_once(page, "**/reviews", "StorageUnavailable", STORAGE)
     page.get_by_label("Comment").fill("Blue veil.")
+    page.get_by_role("radio", name="high").check()
     page.get_by_role("button", name="Agree: ").click()
     expect(page.locator("#review-problem")).to_contain_text(STORAGE)
     expect(page.locator("#history li")).to_have_count(0)
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("#history")).to_contain_text("Blue veil.")
+
+
+@pytest.mark.parametrize("path", ["**/v1/findings/*", "**/v1/worklist*"])
+def test_a_review_that_is_stored_is_not_sent_again(
+    server: Running, open_page: OpenPage, tmp_path: Path, path: str
+) -> None:
+    page = open_page("desktop", 503)
+    case = examine(page, server.url, draw(tmp_path / "bad.png", good=False))
+    page.get_by_label("Comment").fill("Blue veil.")
+    page.get_by_role("radio", name="high").check()
+    refuse_once(page, path, "StorageUnavailable", STORAGE)
+    page.get_by_role("button", name="Agree: ").click()
+    expect(page.locator("#review-problem")).to_contain_text(STORAGE)
+    expect(page.locator("#review-done")).to_contain_text("Recorded: ")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("#review-done")).to_contain_text("No other case waits.")
+    expect(page.locator("#history li")).to_have_count(1)
+    [review] = page.request.get(f"{server.url}/v1/findings/{case}").json()["reviews"]
+    assert (review["comment"], review["confidence"]) == ("Blue veil.", "high")
 
 
 def test_a_heat_map_that_fails_can_be_asked_for_again(

@@ -32,6 +32,14 @@ def test_login_leads_to_no_other_site(people: Running, open_page: OpenPage) -> N
     for target in ("//example.org/", "/\\example.org", "javascript:alert(1)", "https:/example.org"):
         page.goto(f"{people.url}/login?next={target}")
         expect(page.get_by_role("link", name="Continue")).to_have_js_property("href", f"{people.url}/")
+    for target in (
+        "/.//example.org",
+        "/x/..//example.org",
+    ):  # paths of ours that look like another site's name
+        page.goto(f"{people.url}/login?next={target}")
+        expect(page.get_by_role("link", name="Continue")).to_have_js_property(
+            "href", f"{people.url}//example.org"
+        )
     page.goto(f"{people.url}/login?next=/account")
     expect(page.get_by_role("link", name="Continue")).to_have_js_property("href", f"{people.url}/account")
 

@@ -40,6 +40,7 @@ def get_about(server: TheServer, actor: Uploader) -> schemas.About:
         limits=_limits(settings),
         keep=settings.keep,
         retention_days=settings.retention_days,
+        export_days=settings.export_days,
         recent_minutes=settings.recent_minutes,
         age_cap=OLDEST,
     )

@@ -39,6 +39,7 @@ def answered(server: Server, case: models.Case) -> schemas.Case:
         sex=case.sex,
         site=case.site,
         expires_at=case.expires_at,
+        images_until=case.images_until,
         images_kept=any(image.digest for image in case.images),
         decision="expert_review" if any(f.decision == "expert_review" for f in found) else "answer",
         predicted=code,
@@ -52,26 +53,26 @@ def answered(server: Server, case: models.Case) -> schemas.Case:
 
 
 def waiting(server: Server, case: models.Case) -> schemas.WaitingCase:
-    """A case as the worklist shows it, with the prediction for the lesion and its most urgent image's set."""
+    """A case as the worklist shows it, with the prediction for the lesion and the set of its worst image."""
     found = cases.findings(case)
     code = cases.predicted(found)
-    first = next((f for f in found if f.decision == "expert_review"), found[0])
-    thumbnail = _image(server, case.images[0]).seen
+    worst = worklist.worst(found, server.model.taxonomy)
     return schemas.WaitingCase(
         id=case.id,
         created_at=case.created_at,
+        expires_at=case.expires_at,
         state=case.state,
         urgency=case.urgency,
         malignant=worklist.malignant(found, server.model.taxonomy),
         predicted=code,
         predicted_name=server.model.name_of(code),
-        may_be=first.may_be,
+        may_be=found[worst].may_be,
         reasons=list(dict.fromkeys(reason for finding in found for reason in finding.reasons)),
         age=case.age,
         sex=case.sex,
         site=case.site,
         images=len(case.images),
-        thumbnail=thumbnail,
+        thumbnail=_image(server, case.images[worst]).seen,
     )
 
 

@@ -15,6 +15,7 @@ from transxv2s.serve import errors
 
 LOG = logging.getLogger(__name__)
 STORAGE_SECONDS = 5  # after which storage that failed may be asked again
+HUNG_UP = 499  # as proxies log it: whoever asked has gone, and nobody reads the answer
 
 STATUSES: Mapping[type[TransXV2SError], HTTPStatus] = {
     errors.SignInError: HTTPStatus.UNAUTHORIZED,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from fastapi import APIRouter, Response, status
 
-from transxv2s.serve import cases, worklist
+from transxv2s.serve import cases, deletion, worklist
 from transxv2s.serve.api import schemas
 from transxv2s.serve.api.access import Actor, Reviewer, Uploader
 from transxv2s.serve.api.cases import answered, readable
@@ -39,7 +39,7 @@ def read(server: TheServer, actor: Uploader, case_id: str) -> schemas.Case:
 def erase(server: TheServer, actor: Reviewer, case_id: str) -> None:
     """Deletes images, findings, comments and details of a case for good."""
     server.recent.forget(case_id)
-    cases.erase(server.database, server.store, case_id, actor=actor.name, now=server.now())
+    deletion.erase(server.database, server.store, case_id, actor=actor.name, now=server.now())
 
 
 def examine(server: Server, upload: Upload, method: str) -> list[Examined]:
@@ -51,7 +51,8 @@ def examine(server: Server, upload: Upload, method: str) -> list[Examined]:
     """
     number = len(upload.images)
     names = ["The image" if number == 1 else f"Image {n}" for n in range(1, number + 1)]
-    calls = [Call(method, pair) for pair in zip(upload.images, names, strict=True)]
+    age = upload.details.age
+    calls = [Call(method, (image, name, age)) for image, name in zip(upload.images, names, strict=True)]
     found: list[Examined] = server.workers.run(calls)
     findings = [one.picture.finding.model_copy(update={"id": str(n)}) for n, one in enumerate(found)]
     judged = with_views(findings, {finding.id: "lesion" for finding in findings})

@@ -1,8 +1,11 @@
 """Pictures of a case: as sent, as the network saw them, and where it looked."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import CancelledError, Future
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from transxv2s.errors import InputError
 from transxv2s.explain import SIX
@@ -11,6 +14,7 @@ from transxv2s.serve.api import schemas
 from transxv2s.serve.api.access import Actor, Uploader
 from transxv2s.serve.api.cases import original, readable, seen
 from transxv2s.serve.api.context import Server, TheServer
+from transxv2s.serve.api.errors import HUNG_UP
 from transxv2s.serve.errors import ConflictError, NotFoundError
 from transxv2s.serve.worker_process import Call
 
@@ -32,6 +36,20 @@ class Png(Response):
     media_type = PNG
 
 
+async def hanging_up(request: Request) -> AsyncIterator[Future[None]]:
+    """Is done as soon as the client has gone."""
+    await request.body()  # behind it nothing comes but the end
+    watch = asyncio.run_coroutine_threadsafe(_end(request), asyncio.get_running_loop())
+    try:
+        yield watch
+    finally:
+        watch.cancel()
+
+
+async def _end(request: Request) -> None:
+    await request.receive()
+
+
 @router.get("/original.png", response_class=Png)
 def get_original(server: TheServer, actor: Uploader, case_id: str, n: Number) -> Png:
     """The image as it was sent, upright and without anything but its pixels."""
@@ -50,9 +68,19 @@ def get_seen(server: TheServer, actor: Uploader, case_id: str, n: Number) -> Png
 
 @router.get("/heat-maps/{method}.png", response_class=Png)
 def get_heat_map(
-    *, server: TheServer, actor: Uploader, case_id: str, n: Number, method: Method, code: Code = None
+    *,
+    server: TheServer,
+    actor: Uploader,
+    unwanted: Annotated[Future[None], Depends(hanging_up)],
+    case_id: str,
+    n: Number,
+    method: Method,
+    code: Code = None,
 ) -> Png:
-    """Where the network looked, in colours, as large as what it saw. Takes seconds with some methods."""
+    """Where the network looked, in colours, as large as what it saw. Takes seconds with some methods.
+
+    Whoever does not want to wait any more hangs up: what has not begun by then is not done.
+    """
     if method not in SIX:
         raise NotFoundError(f"There is no such method; take one of {', '.join(SIX)}.")
     if not server.model.explainable:
@@ -61,7 +89,10 @@ def get_heat_map(
     asked = predicted if code is None else code
     if asked not in server.model.taxonomy.codes:
         raise InputError(f"The class must be one of {', '.join(server.model.taxonomy.codes)}.")
-    [picture] = server.workers.run([Call("heat_map", (square, asked, method))])
+    try:
+        [picture] = server.workers.run([Call("heat_map", (square, asked, method))], unwanted)
+    except CancelledError:
+        return Png(status_code=HUNG_UP)
     return Png(picture)
 
 

@@ -44,6 +44,9 @@ class Case(BaseModel):
     """Images of one lesion with their findings; `images` and `findings` have the same order.
 
     Attributes:
+        expires_at: When all of it is deleted.
+        images_until: When the images of a reviewed case are deleted; null where they go with the rest, or
+            are not kept.
         predicted: Code of the class that most images are taken for, in doubt the more probable one.
         predicted_name: The same in words.
         probabilities: Means over the images.
@@ -57,6 +60,7 @@ class Case(BaseModel):
     sex: Sex | None
     site: str | None
     expires_at: datetime
+    images_until: datetime | None
     images_kept: bool
     decision: Decision
     predicted: str
@@ -69,10 +73,18 @@ class Case(BaseModel):
 
 
 class WaitingCase(BaseModel):
-    """A case in the worklist; `malignant` is the probability of a malignant class, of the worst image."""
+    """A case in the worklist.
+
+    Attributes:
+        expires_at: When it is deleted, seen by an expert or not.
+        malignant: Probability of a malignant class in the worst image, which is the one where it is highest.
+        may_be: What cannot be ruled out of the worst image.
+        thumbnail: Address of the worst image as the network saw it.
+    """
 
     id: str
     created_at: datetime
+    expires_at: datetime
     state: State
     urgency: float
     malignant: float
@@ -173,6 +185,7 @@ class About(BaseModel):
     limits: Limits
     keep: Keep
     retention_days: int
+    export_days: int
     recent_minutes: float
     age_cap: int
 

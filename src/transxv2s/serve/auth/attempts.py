@@ -20,13 +20,23 @@ def of_user(name: str) -> str:
 
 def of_address(address: str) -> str:
     """The key of a network address: of IPv6 its /64 network, all of which one machine can have."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:  # a Unix socket's
-        return _key(f"address {address}")
-    if isinstance(found, ipaddress.IPv6Address):
-        found = found.ipv4_mapped or ipaddress.ip_network((int(found), 64), strict=False).network_address
-    return _key(f"address {found}")
+    return _key(f"address {_network(address)}")
+
+
+def of_user_at(name: str, address: str) -> str:
+    """The key of a name together with a network address, so that nobody elsewhere locks a user out."""
+    return _key(f"user {name.lower()} at {_network(address)}")
+
+
+def check(session: Session, limits: Mapping[str, int], window: timedelta, now: datetime) -> None:
+    """Whether another attempt may be made; `reserve` tells for certain, but needs the writer's lock.
+
+    Raises:
+        TooManyAttemptsError: One of the keys has had as many as it may.
+    """
+    waits = [_wait(session, key, limit, window, now) for key, limit in limits.items()]
+    if any(waits):
+        raise TooManyAttemptsError(max(1, math.ceil(max(waits))))
 
 
 def reserve(
@@ -44,32 +54,41 @@ def reserve(
         One attempt a key, for `forgive`.
 
     Raises:
-        TooManyAttemptsError: One of the keys has had as many; this one is not counted.
+        TooManyAttemptsError: As `check`; this one is not counted.
     """
     session.execute(delete(LoginAttempt).where(LoginAttempt.at <= now - window))
-    waits = [_wait(session, key, limit, window, now) for key, limit in limits.items()]
-    if any(waits):
-        raise TooManyAttemptsError(max(1, math.ceil(max(waits))))
+    check(session, limits, window, now)
     attempts = [LoginAttempt(key=key, at=now) for key in limits]
     session.add_all(attempts)
     session.flush()
     return attempts
 
 
-def forgive(session: Session, attempts: list[LoginAttempt], user: str) -> None:
-    """After a success: takes back these attempts, and all that were made as this user.
+def forgive(session: Session, attempts: list[LoginAttempt], key: str) -> None:
+    """After a success: takes back these attempts, and all of one key, that of the user at the address.
 
-    Those from the same address stay, or who has one password could try others without end.
+    Those from the same address as others stay, or who has one password could try others without end.
     """
     mine = LoginAttempt.id.in_([attempt.id for attempt in attempts])
-    session.execute(delete(LoginAttempt).where(mine | (LoginAttempt.key == of_user(user))))
+    session.execute(delete(LoginAttempt).where(mine | (LoginAttempt.key == key)))
 
 
 def _wait(session: Session, key: str, limit: int, window: timedelta, now: datetime) -> float:
     """Seconds until the window holds fewer attempts than the limit; 0 where it does now."""
-    newest = select(LoginAttempt.at).where(LoginAttempt.key == key).order_by(LoginAttempt.at.desc())
+    counted = (LoginAttempt.key == key) & (LoginAttempt.at > now - window)
+    newest = select(LoginAttempt.at).where(counted).order_by(LoginAttempt.at.desc())
     decisive = session.scalars(newest.offset(limit - 1).limit(1)).first()
     return (decisive + window - now).total_seconds() if decisive else 0.0
+
+
+def _network(address: str) -> str:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:  # a Unix socket's
+        return address
+    if isinstance(found, ipaddress.IPv6Address):
+        found = found.ipv4_mapped or ipaddress.ip_network((int(found), 64), strict=False).network_address
+    return str(found)
 
 
 def _key(text: str) -> str:

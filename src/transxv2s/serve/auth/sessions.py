@@ -1,5 +1,6 @@
 """Logging in, and the sessions of browsers that are."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,18 +9,19 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from transxv2s.serve import audit
-from transxv2s.serve.auth.attempts import forgive, of_address, of_user, reserve
+from transxv2s.serve.auth.attempts import check, forgive, of_address, of_user, of_user_at, reserve
 from transxv2s.serve.auth.passwords import HASHER, matches, renewed
 from transxv2s.serve.auth.secret import csrf_token, new_token, token_hash
 from transxv2s.serve.auth.users import NAME, Identity
 from transxv2s.serve.db.models import User, UserSession
 from transxv2s.serve.db.session import Database
-from transxv2s.serve.errors import SignInError
+from transxv2s.serve.errors import SignInError, StorageUnavailableError
 from transxv2s.serve.settings import Settings
 
 WRONG = "Name or password is wrong; try again."
 ENDED = "The session has ended; log in again."
 TOUCH = timedelta(minutes=1)  # a session's last use is written down no more often than this
+TOUCH_WAIT = 0.2  # seconds for another writer
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,14 @@ def login(
     """
     name = name.lower()
     window = timedelta(minutes=settings.attempt_minutes)
-    limits = {of_user(name): settings.attempts_per_user, of_address(address): settings.attempts_per_address}
+    here = of_user_at(name, address)
+    limits = {
+        here: settings.attempts_per_user,
+        of_address(address): settings.attempts_per_address,
+        of_user(name): settings.attempts_per_user_anywhere,
+    }
+    with database.reading() as session:
+        check(session, limits, window, now)  # whoever is refused holds up no writer
     with database.writing() as session:
         attempts = reserve(session, limits, window, now)
         user = _active(session, name)
@@ -79,7 +88,7 @@ def login(
         if better:
             user.password_hash = better
             audit.record(session, "user.rehashed", name, actor=audit.SYSTEM, now=now)
-        forgive(session, attempts, name)
+        forgive(session, attempts, here)
         return _open(session, settings, user, now)
 
 
@@ -114,10 +123,15 @@ def identify(database: Database, settings: Settings, token: str, now: datetime) 
     if found is None or found.user.disabled_at is not None or _has_ended(found, settings, now):
         raise SignInError(ENDED)
     if now - found.seen_at >= TOUCH:
-        with database.writing() as session:
-            if again := session.get(UserSession, key):  # it may have been closed meanwhile
-                again.seen_at = now
+        _touch(database, key, now)
     return Identity(found.user.name, found.user.role)
+
+
+def _touch(database: Database, key: str, now: datetime) -> None:
+    """Notes the use of a session; where storage cannot be written, what is asked for may still be read."""
+    with suppress(StorageUnavailableError), database.writing(wait=TOUCH_WAIT) as session:
+        if found := session.get(UserSession, key):  # it may have been closed meanwhile
+            found.seen_at = now
 
 
 def logout(session: Session, token: str) -> None:

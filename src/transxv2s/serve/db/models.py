@@ -30,6 +30,7 @@ class Case(Base):
         state: "answered" (not referred), "waiting" for an expert, "reviewed" or "deleted".
         urgency: See `worklist.urgency`.
         expires_at: When images, findings, comments and details are deleted.
+        images_until: When images that are kept are deleted, as a review says; None: with the rest.
         salt: Random; makes digests in the audit trail useless for guessing what was deleted. Goes with it.
         images: By position.
         reviews: By number; the last one counts.
@@ -40,6 +41,7 @@ class Case(Base):
         CheckConstraint("state IN ('answered', 'waiting', 'reviewed', 'deleted')", name="state"),
         Index(None, "state", "urgency", "created_at"),
         Index(None, "expires_at"),
+        Index(None, "images_until"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -51,6 +53,7 @@ class Case(Base):
     state: Mapped[State] = mapped_column(String(8))
     urgency: Mapped[float] = mapped_column(Double)
     expires_at: Mapped[datetime] = mapped_column(Moment)
+    images_until: Mapped[datetime | None] = mapped_column(Moment)
     salt: Mapped[str | None] = mapped_column(String(32))
 
     images: Mapped[list["CaseImage"]] = relationship(order_by="CaseImage.position", lazy="selectin")

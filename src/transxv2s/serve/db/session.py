@@ -12,9 +12,11 @@ from transxv2s.errors import ConfigError
 from transxv2s.serve.db.sqlite import sqlite_engine
 from transxv2s.serve.errors import StorageUnavailableError
 
-WAIT = 10  # seconds for another writer, or for a free connection
+WAIT = 10  # seconds for another writer, for a free connection, or for a sign of life of PostgreSQL's machine
+STATEMENT_SECONDS = 60  # of one statement in PostgreSQL: whoever asked has gone by then
 POOL = {"pool_size": 8, "max_overflow": 40, "pool_timeout": WAIT}
 WRITER_LOCK = 0x7472616E73  # key of the advisory lock in PostgreSQL: "trans"
+VACUUMED = ("cases", "case_images", "reviews")  # those whose rows hold what is deleted
 OUR_FAULT = (sql.IntegrityError, sql.DataError, sql.ProgrammingError)
 
 
@@ -52,35 +54,53 @@ class Database:
             yield session
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
+    def writing(self, wait: float | None = None) -> Iterator[Session]:
         """The only session that writes, in this process or any other; commits if the block ends well.
 
         What it has committed survives a crash. Keep it short: others wait.
 
+        Args:
+            wait: Seconds to wait for another writer; None for the usual time.
+
         Raises:
             StorageUnavailableError: The database does not answer, is full, or another writer holds it.
         """
-        writer = self.engine.execution_options(begin="BEGIN IMMEDIATE")
+        waiting = {} if wait is None else {"wait": wait}
+        writer = self.engine.execution_options(begin="BEGIN IMMEDIATE", **waiting)
         with storage_errors(), Session(writer, expire_on_commit=False) as session, session.begin():
             session.connection()  # at once, as files are written under this lock too
             if self.file is None:
+                if wait is not None:
+                    session.execute(text(f"SET LOCAL lock_timeout = {round(1000 * wait)}"))
                 session.execute(select(func.pg_advisory_xact_lock(WRITER_LOCK)))
             yield session
 
-    def scrub(self) -> None:
+    def scrub(self, changed: bool = True) -> None:
         """Removes what deleted rows leave behind: in SQLite's log, in PostgreSQL's tables.
 
         Backups, and PostgreSQL's own log until it is recycled, are beyond its reach.
+
+        Args:
+            changed: Whether rows were deleted; PostgreSQL reads whole tables, which is not done for nothing.
 
         Raises:
             StorageUnavailableError: The database does not answer.
         """
         if self.file is None:
-            engine, command = self.engine.execution_options(isolation_level="AUTOCOMMIT"), "VACUUM"
-        else:
-            engine, command = self.engine.execution_options(begin=None), "PRAGMA wal_checkpoint(TRUNCATE)"
+            if changed:
+                self._vacuum()
+            return
+        engine = self.engine.execution_options(begin=None)
         with storage_errors(), engine.connect() as connection:
-            connection.execute(text(command))
+            connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+
+    def _vacuum(self) -> None:
+        """PostgreSQL's tables of cases, however long it takes."""
+        engine = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        with storage_errors(), engine.connect() as connection:
+            connection.detach()  # the next line is for this connection alone, which then is closed
+            connection.execute(text("SET statement_timeout = 0"))
+            connection.execute(text(f"VACUUM {', '.join(VACUUMED)}"))
 
     def close(self) -> None:
         """Closes all connections."""
@@ -115,5 +135,13 @@ def _parsed(url: str) -> URL:
 
 
 def _postgresql(url: URL) -> Engine:
-    options = {"connect_timeout": WAIT, "options": f"-c lock_timeout={WAIT * 1000}"}
+    """Connections that notice, within a few times `WAIT`, that the other machine has vanished."""
+    options = {
+        "connect_timeout": WAIT,
+        "keepalives_idle": WAIT,
+        "keepalives_interval": 2,
+        "keepalives_count": 5,
+        "tcp_user_timeout": 1000 * WAIT,
+        "options": f"-c lock_timeout={1000 * WAIT} -c statement_timeout={1000 * STATEMENT_SECONDS}",
+    }
     return create_engine(url, pool_pre_ping=True, connect_args=options, **POOL)

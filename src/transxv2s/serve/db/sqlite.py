@@ -22,13 +22,13 @@ def sqlite_engine(url: URL, file: Path, wait: float, **pool: Any) -> Engine:
     Args:
         url: Of the file.
         file: The file, which must exist when the first connection is made.
-        wait: Seconds to wait for another writer.
+        wait: Seconds to wait for another writer, unless the execution option `wait` says otherwise.
         **pool: Settings of SQLAlchemy's pool.
     """
     engine = create_engine(url, creator=lambda: _connect(file, wait), **pool)
     event.listen(engine, "connect", lambda _, record: record.info.update(inode=_inode(file)))
     event.listen(engine, "checkout", lambda _, record, __: _check_still_there(file, record.info["inode"]))
-    event.listen(engine, "begin", _begin)
+    event.listen(engine, "begin", lambda connection: _begin(connection, wait))
     return engine
 
 
@@ -46,8 +46,10 @@ def _connect(file: Path, wait: float) -> sqlite3.Connection:
     return connection
 
 
-def _begin(connection: Connection) -> None:
-    if begin := connection.get_execution_options().get("begin", "BEGIN"):
+def _begin(connection: Connection, wait: float) -> None:
+    options = connection.get_execution_options()
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(1000 * options.get('wait', wait))}")
+    if begin := options.get("begin", "BEGIN"):
         connection.exec_driver_sql(begin)
 
 

@@ -1,4 +1,8 @@
-"""What is in the database of a case, user or token, as one digest: every column of every row of it."""
+"""What is in the database of a case, user or token, as one digest: every value of every row of it.
+
+A value that is missing (NULL) counts as little as a column that is missing, so that a column that a later
+version adds leaves the digests of earlier rows as they are.
+"""
 
 import hashlib
 import json
@@ -58,7 +62,7 @@ def _digests(session: Session, kind: str, wanted: Sequence[str]) -> dict[str, st
         table = model.__table__
         columns = _columns(table)  # type: ignore[arg-type]
         for row in session.execute(select(*columns).where(table.c[key].in_(wanted))):
-            values = dict(row._mapping)
+            values = {name: value for name, value in row._mapping.items() if value is not None}
             states[values[key]].setdefault(model.__tablename__, []).append(values)
     first = PARTS[kind][0][0].__tablename__
     return {name: digest_of(_ordered(rows)) for name, rows in states.items() if first in rows}

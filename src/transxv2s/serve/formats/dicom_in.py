@@ -20,7 +20,7 @@ PHOTOGRAPHS = (
     SecondaryCaptureImageStorage,
     MultiFrameTrueColorSecondaryCaptureImageStorage,
 )
-READ = ("SOPClassUID", *patient.READ, *dicom_pixels.READ)
+READ = ("SOPClassUID", "BurnedInAnnotation", *patient.READ, *dicom_pixels.READ)
 
 __all__ = ["DicomImage", "is_dicom", "read"]
 
@@ -33,7 +33,7 @@ class DicomImage:
         pixels: RGB, uint8 (H, W, 3).
         age: Completed years, 90 standing for 90 and more; None where the file does not say.
         sex: "female" or "male"; None for other and unknown.
-        site: One of `sites.SITES`; None where the file does not say.
+        site: One of `cases.SITES`; None where the file does not say.
     """
 
     pixels: Rgb
@@ -43,7 +43,7 @@ class DicomImage:
 
 
 def read(content: bytes, limits: Limits = DEFAULT_LIMITS, name: str = "image") -> DicomImage:
-    """Reads a photograph: one frame, 8 or 16 bits, RGB, YBR, palette colour or grey.
+    """Reads a photograph: one frame, 8 or 16 bits, RGB, YBR, palette colour or grey, with no words in it.
 
     Uncompressed little endian, baseline JPEG, JPEG-LS and JPEG 2000 are taken. To be called where decoding
     may be killed when it takes too long.
@@ -66,5 +66,7 @@ def _read(content: bytes, limits: Limits) -> DicomImage:
     dataset = opened(content, READ, limits)
     if dataset.get("SOPClassUID") not in PHOTOGRAPHS:
         raise Refused("the DICOM file is no photograph; send a dermoscopic or other photograph")
+    if "YES" in str(dataset.get("BurnedInAnnotation")).upper():
+        raise Refused("words that may name the patient are part of the picture; export it without them")
     pixels = dicom_pixels.rgb(dataset, limits)
     return DicomImage(pixels, patient.age(dataset), patient.sex(dataset), site(dataset))

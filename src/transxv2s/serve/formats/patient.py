@@ -6,6 +6,7 @@ from datetime import date, datetime
 from pydicom import Dataset
 
 from transxv2s.datasets.tables import OLDEST, SEXES
+from transxv2s.serve import cases
 
 READ = (
     "PatientAge",
@@ -16,7 +17,6 @@ READ = (
     "BodyPartExamined",
 )
 PER_YEAR = {"D": 365.25, "W": 365.25 / 7, "M": 12.0, "Y": 1.0}
-IDENTIFYING = 90  # years from which an age is shared by so few that it identifies (HIPAA Safe Harbor)
 
 
 def age(dataset: Dataset) -> int | None:
@@ -24,7 +24,7 @@ def age(dataset: Dataset) -> int | None:
     years = _stated(dataset)
     if years is None:
         years = _between(_date(dataset, "PatientBirthDate"), _date(dataset, "StudyDate"))
-    return min(years, IDENTIFYING) if years is not None and 0 <= years <= OLDEST else None
+    return min(years, cases.OLDEST) if years is not None and 0 <= years <= OLDEST else None
 
 
 def _stated(dataset: Dataset) -> int | None:

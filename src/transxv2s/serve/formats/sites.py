@@ -11,17 +11,6 @@ from importlib.resources import files
 
 from pydicom import Dataset
 
-SITES = (
-    "head/neck",
-    "anterior torso",
-    "posterior torso",
-    "lateral torso",
-    "upper extremity",
-    "lower extremity",
-    "palms/soles",
-    "oral/genital",
-)
-
 
 @cache
 def table() -> dict[tuple[str, str], str]:
@@ -31,7 +20,7 @@ def table() -> dict[tuple[str, str], str]:
 
 
 def site(dataset: Dataset) -> str | None:
-    """One of `SITES`, from Anatomic Region Sequence or else Body Part Examined; None where neither says."""
+    """One of `cases.SITES`, by Anatomic Region Sequence or Body Part Examined; None where neither says."""
     for region in dataset.get("AnatomicRegionSequence") or []:
         code = (str(region.get("CodingSchemeDesignator")).strip(), str(region.get("CodeValue")).strip())
         if code in table():

@@ -7,7 +7,7 @@ import { clearProblem, showProblem } from "./problem.js";
 import { t } from "./texts.js";
 
 const NONE = "";
-const SLOW = 3; // seconds from which on it is said how long it takes
+const PAUSE = 400; // milliseconds on one choice, before the server is asked: arrow keys walk past the others
 
 /** The heat maps of a case, one image at a time. */
 export class HeatMaps {
@@ -47,7 +47,7 @@ export class HeatMaps {
     place.querySelector(".heat")?.remove();
     place.removeAttribute("aria-busy");
     clearProblem(byId("map-problem"));
-    byId("map-status").textContent = method ? this.#loading() : "";
+    byId("map-status").textContent = method ? t("maps.loading") : "";
     if (!method) return;
     place.setAttribute("aria-busy", "true");
     try {
@@ -85,15 +85,12 @@ export class HeatMaps {
     const wanted = this.method.per_class ? `?class=${encodeURIComponent(byId("map-class").value)}` : "";
     const path = `${this.address}/heat-maps/${name}.png${wanted}`;
     if (!this.addresses.has(path)) {
+      await new Promise((resolve) => setTimeout(resolve, PAUSE));
+      signal.throwIfAborted();
       const { blob } = await getFile(path, signal);
       this.addresses.set(path, URL.createObjectURL(blob));
     }
     return this.addresses.get(path);
-  }
-
-  #loading() {
-    const seconds = Math.round(this.method.seconds_hint ?? 0);
-    return seconds >= SLOW ? t("maps.loading_slow", { n: seconds }) : t("maps.loading");
   }
 
   #shown() {

@@ -10,18 +10,24 @@ import { day, moment, t, upper } from "./texts.js";
 /** Shows what is known of a case and how long it is kept. */
 export function showFacts(found, about) {
   const [{ model, checkpoint }] = found.findings;
-  const until = { date: day(found.expires_at) };
   const pairs = [
     [t("keeping.sent"), t("keeping.sent_value", { date: moment(found.created_at), name: found.created_by })],
     [t("keeping.state"), upper(t(`states.${found.state}`))],
     [t("keeping.patient"), patient(found, about)],
     [t("keeping.site"), upper(found.site ?? t("keeping.unstated"))],
-    [t("keeping.kept"), t(found.images_kept ? "keeping.kept_images" : "keeping.kept_finding", until)],
+    [t("keeping.kept"), kept(found, about)],
     [t("keeping.model"), model],
     [t("keeping.checkpoint"), h("code", {}, checkpoint)],
     [t("keeping.number"), h("code", {}, found.id)],
   ];
   byId("facts").replaceChildren(...pairs.map(([term, words]) => h("div", {}, h("dt", {}, term), h("dd", {}, words))));
+}
+
+function kept(found, about) {
+  const date = day(found.expires_at);
+  if (!found.images_kept) return t("keeping.kept_finding", { date });
+  if (found.images_until) return t("keeping.kept_reviewed", { date, images: day(found.images_until) });
+  return t("keeping.kept_images", { date, n: about.export_days });
 }
 
 function patient({ age, sex }, about) {

@@ -31,7 +31,8 @@ export class ReviewForm {
     Object.assign(this, { id, predicted, classes, onrecorded });
     const confidences = about.confidences.map((name) => [name, t(`confidence.${name}`)]);
     const others = about.diagnoses.filter(({ code }) => code !== predicted).map(({ code, name }) => [code, upper(name)]);
-    byId("confidences").append(...radios("confidence", confidences, about.confidences[1]));
+    const onchange = () => { byId("confidence-problem").textContent = ""; };
+    byId("confidences").append(...radios("confidence", confidences, null, onchange));
     byId("diagnoses").append(...radios("diagnosis", others, null));
     byId("agree").append(icon("check"), t("review.agree", { name: classes.name(predicted) }));
     byId("agree").onclick = () => this.record(byId("agree"), predicted);
@@ -56,35 +57,52 @@ export class ReviewForm {
 
   async record(button, diagnosis) {
     if (isBusy(button)) return;
+    const confidence = this.#confidence();
+    if (!confidence) return;
+    const body = { diagnosis, confidence, comment: byId("comment").value.trim() };
     setBusy(button, true);
     clearProblem(byId("review-problem"));
     byId("review-status").textContent = t("review.sending");
-    const confidence = byId("confidences").querySelector(":checked").value;
     try {
-      const body = { diagnosis, confidence, comment: byId("comment").value.trim() };
       await send("POST", `/v1/findings/${this.id}/reviews`, body);
-      byId("review-form").reset();
-      this.#open(false);
-      await this.onrecorded();
-      await this.#goOn(diagnosis);
     } catch (error) {
       showProblem(byId("review-problem"), error, error.status >= 500 ? () => this.record(button, diagnosis) : null);
+      return;
+    } finally {
+      byId("review-status").textContent = "";
+      setBusy(button, false);
     }
-    byId("review-status").textContent = "";
-    setBusy(button, false);
+    byId("review-form").reset();
+    this.#open(false);
+    await this.#goOn(diagnosis);
   }
 
-  /** Says what was recorded, and offers the next case. */
+  /** What the expert has chosen; nothing is chosen beforehand, as it would be recorded without a thought. */
+  #confidence() {
+    const chosen = byId("confidences").querySelector(":checked");
+    byId("confidence-problem").textContent = chosen ? "" : t("review.choose_confidence");
+    if (!chosen) byId("confidences").querySelector("input").focus();
+    return chosen?.value;
+  }
+
+  /** Shows the record, and offers the next case. Where that fails, it alone is repeated: the opinion is recorded. */
   async #goOn(diagnosis) {
-    const { waiting, cases } = await get("/v1/worklist?limit=1");
-    const [next] = cases;
+    try {
+      await this.onrecorded();
+      const { waiting, cases: [next] } = await get("/v1/worklist?limit=1");
+      this.#say(diagnosis, next ? t("review.left", { n: waiting }) : t("review.none_left"), next
+        ? h("a", { class: "button primary", href: `/cases/${next.id}` }, t("review.next"), icon("next"))
+        : h("a", { class: "button", href: "/worklist" }, t("review.to_worklist")));
+    } catch (error) {
+      this.#say(diagnosis);
+      showProblem(byId("review-problem"), error, () => this.#goOn(diagnosis));
+    }
+  }
+
+  #say(diagnosis, words = "", link = null) {
     const done = byId("review-done");
     done.replaceChildren(h("div", { class: "done" }, icon("check"),
-      h("p", {}, h("strong", {}, t("review.recorded", { name: this.classes.name(diagnosis) })), " ",
-        next ? t("review.left", { n: waiting }) : t("review.none_left")),
-      next
-        ? h("a", { class: "button primary", href: `/cases/${next.id}` }, t("review.next"), icon("next"))
-        : h("a", { class: "button", href: "/worklist" }, t("review.to_worklist"))));
+      h("p", {}, h("strong", {}, t("review.recorded", { name: this.classes.name(diagnosis) })), " ", words), link));
     done.focus();
     done.scrollIntoView({ block: "center" });
   }

@@ -4,6 +4,8 @@ import { csrf, failure, offline } from "./api.js";
 import { byId } from "./dom.js";
 import { percent, t } from "./texts.js";
 
+const STEP = 0.25; // of what has to be sent: screen readers read each of the words, so they are few
+
 /** Sends a form's data; gives the case, or null if the user cancels. Throws an ApiError. */
 export async function sendImages(data) {
   const headers = await csrf();
@@ -31,6 +33,7 @@ function progress(share) {
   const bar = byId("progress");
   if (share === null) bar.removeAttribute("value");
   else bar.value = share;
-  const words = share === null ? t("send.looking") : t("send.sending", { percent: percent(share) });
-  byId("sending-words").textContent = words;
+  const told = STEP * Math.floor(share / STEP);
+  const words = share === null ? t("send.looking") : t("send.sending", { percent: percent(told) });
+  if (byId("sending-words").textContent !== words) byId("sending-words").textContent = words;
 }

@@ -1,7 +1,7 @@
 /* One line of the worklist. */
 
 import { h, icon } from "./dom.js";
-import { moment, percent, since, t, upper } from "./texts.js";
+import { day, moment, percent, since, t, upper } from "./texts.js";
 
 const SHOWN = 2; // reasons
 
@@ -32,7 +32,8 @@ function thumbnail({ thumbnail: address }) {
   return picture;
 }
 
-function about({ age, sex, site, images }) {
-  const words = [age !== null && t("keeping.age", { n: age }), sex, site, t("worklist.images", { n: images })];
+function about({ age, sex, site, images, expires_at: end }) {
+  const words = [age !== null && t("keeping.age", { n: age }), sex, site, t("worklist.images", { n: images }),
+    t("worklist.until", { date: day(end) })];
   return upper(words.filter(Boolean).join(", "));
 }

@@ -15,11 +15,11 @@ byId("form").addEventListener("submit", (event) => {
 byId("go").href = next();
 greet();
 
-/** Where to go on: a path of this server, nothing else. */
+/** Where to go on: a page of this server. Whole, as its path alone may begin with // and name another. */
 function next() {
   const wanted = new URLSearchParams(location.search).get("next") ?? "/";
   const address = new URL(wanted, location.origin);
-  return address.origin === location.origin && wanted.startsWith("/") ? address.pathname : "/";
+  return address.origin === location.origin && wanted.startsWith("/") ? address.href : "/";
 }
 
 /** Says so where there is no need to log in. */

@@ -37,7 +37,9 @@ function tell(about) {
   fillSelect(byId("site"), about.sites.map((site) => [site, upper(site)]));
   byId("age-cap").textContent = t("send.age_cap", { n: about.age_cap });
   const days = { n: about.retention_days };
-  byId("keep").prepend(h("li", {}, t(`keep.${about.keep}`, days)), h("li", {}, t("send.keep_finding", days)));
+  const kept = [t(`keep.${about.keep}`, days), t("send.keep_finding", days)];
+  if (about.keep !== "nothing") kept.splice(1, 0, t("send.keep_reviewed", { n: about.export_days }));
+  byId("keep").prepend(...kept.map((words) => h("li", {}, words)));
   files.show();
 }
 
