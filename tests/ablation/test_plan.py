@@ -30,6 +30,14 @@ def test_a_row_changes_the_recipe_after_the_plan(tmp_path: Path) -> None:
     assert two == one.model_copy(update={"batch_size": 8})
 
 
+def test_the_budget_is_that_of_the_runs(tmp_path: Path) -> None:
+    common = {"epochs": 8, "data.limit": 8000, "preprocessing.size": 96}
+    assert load_plan(written(tmp_path, set=common)).budget == "8 epochs, at most 8,000 images, 96 px"
+    rows = [{"name": "one"}, {"name": "two", "set": {"minutes": 90, "data.limit": None}}]
+    differing = load_plan(written(tmp_path, set=common, rows=rows))
+    assert differing.budget == "8 epochs, at most 8,000 images, 96 px or 90 minutes, all images, 96 px"
+
+
 @pytest.mark.parametrize(("reference", "expected"), [("previous", [None, 0]), ("first", [None, 0])])
 def test_the_first_row_is_compared_with_none(
     tmp_path: Path, reference: str, expected: list[int | None]
@@ -54,6 +62,7 @@ def test_committed_plans_fit_their_recipes(path: Path) -> None:
         ({"seeds": []}, "seeds"),
         ({"rows": []}, "rows"),
         ({"steps": 3}, "steps"),
+        ({"published": [{"name": "theirs", "accuracy": 93.5}]}, "published.0.accuracy"),
         ({"rows": [{"name": "one", "set": {"epoch": 3}}]}, "did you mean epochs"),
         ({"recipe": "configs/absent.yaml"}, "there is no configuration file"),
     ],

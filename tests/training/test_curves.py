@@ -18,7 +18,7 @@ from .tiny import EPOCHS, STEPS_PER_EPOCH, TinyNetwork, recipe
 def write_table(folder: Path, version: int, *lines: str) -> None:
     path = folder / f"version_{version}" / "metrics.csv"
     path.parent.mkdir(parents=True)
-    path.write_text("\n".join(lines))
+    path.write_text("".join(f"{line}\n" for line in lines))
 
 
 def test_steps_that_were_done_again_count_once(tmp_path: Path) -> None:
@@ -30,6 +30,20 @@ def test_steps_that_were_done_again_count_once(tmp_path: Path) -> None:
     rows = history(tmp_path)
     assert points(rows, lambda row: row.get(TRAIN_LOSS)) == ([9, 19, 29, 39, 49], [3.0, 2.1, 1.4, 0.5, 0.25])
     assert points(rows, lambda row: row.get(VALIDATION_LOSS)) == ([24], [2.4])
+
+
+def test_a_line_that_was_cut_off_does_not_count(tmp_path: Path) -> None:
+    """Wherever a kill cuts the last line, and also where the next line was glued to it."""
+    table, last = "epoch,step,train/loss,validation/loss\n0,9,3.25,\n", "1,19,2.125,0.5\n"
+    write_table(tmp_path, 0)
+    path = tmp_path / "version_0" / "metrics.csv"
+    for end in range(len(last)):
+        path.write_text(table + last[:end])
+        assert history(tmp_path) == [{"epoch": 0, "step": 9, "train/loss": 3.25}]
+    path.write_text(table + last[:8] + last)
+    assert [row["step"] for row in history(tmp_path)] == [9]
+    path.write_text(table + last)
+    assert [row["step"] for row in history(tmp_path)] == [9, 19]
 
 
 def test_the_curve_of_the_rate_is_that_of_the_fastest_group() -> None:
@@ -97,6 +111,19 @@ def test_on_a_terminal_there_is_a_bar_that_goes_when_the_run_ends(
     assert "images/s" in screen.getvalue()
     assert screen.getvalue().endswith("\x1b[2K")  # the line is cleared
     assert capsys.readouterr().err == ""
+
+
+def test_the_bar_can_wait_for_a_step_of_several_batches(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the first step is made, nothing tells how long the run will take."""
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=200)
+    monkeypatch.setattr(progress_bar, "Console", lambda **_: console)
+    wanted = recipe(data, epochs=1, batch_size=4, hardware={"accumulate": 2})
+    train(monkeypatch, wanted, tmp_path / "run")
+    assert "s left" in screen.getvalue()
+    assert "inf" not in screen.getvalue()
 
 
 def test_time_left() -> None:

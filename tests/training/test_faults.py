@@ -168,10 +168,11 @@ def test_a_signal_saves_and_says_how_to_go_on(
     monkeypatch.setenv("BLOW", blow)
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     code, out, err = small_network(write_recipe(tmp_path, checkpoint_minutes=60), tmp_path / "run")
-    assert (code, out) == (1, "")
+    assert (code, out) == (75, "")
     name = blow.split(":", maxsplit=1)[0]
     sentence = (
-        f"transxv2s: stopped by {name} in step 6; the same command with --resume goes on from what is saved."
+        f"transxv2s: stopped by {name} in step 6; "
+        "the same command (train: with --resume) goes on from what is saved."
     )
     assert err.strip().splitlines() == [sentence]
     assert state(tmp_path / "run")["global_step"] == 6
@@ -222,3 +223,13 @@ def test_wrong_data_end_in_one_sentence(
     *_, sentence = err.strip().splitlines()
     assert sentence.startswith("transxv2s: ")
     assert words in sentence
+
+
+def test_a_start_that_fails_does_not_claim_the_folder(tmp_path: Path, small_network: Outcome) -> None:
+    write_tiles(tmp_path)
+    path = write_recipe(tmp_path, epochs=1)
+    mistyped = tmp_path / "mistyped.yaml"
+    mistyped.write_text(path.read_text().replace("/isic2019", "/isic2091"))
+    assert small_network(mistyped, tmp_path / "run")[0] == 2
+    code, _, err = small_network(path, tmp_path / "run")
+    assert code == 0, err

@@ -66,11 +66,19 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(
         ({"loss": {"name": "hinge"}}, "loss"),
         ({"loss": {"name": "class_balanced", "beta": 1}}, r"loss\.beta"),
         ({"averaging": {"decay": 1}}, r"averaging\.decay"),
+        ({"hardware": {"strategy": "fsdp"}}, r"hardware\.strategy"),
+        ({"small_share": 0.5, "small_size": 96, "preprocessing": {"size": 96}}, "small_share"),
     ],
 )
 def test_a_wrong_value_is_named_by_its_key(content: dict[str, Any], key: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=rf"recipe\.yaml: {key}: [a-z]"):
         load_recipe(write(tmp_path, DATA | content))
+
+
+def test_small_images_matter_only_where_there_are_some(minimal: Path) -> None:
+    assert load_recipe(minimal, ["preprocessing.size=96", "small_size=96"]).small_share == 0
+    with pytest.raises(ConfigError, match=r"small_size \(96\) must be less than preprocessing\.size \(96\)"):
+        load_recipe(minimal, ["preprocessing.size=96", "small_share=0.4"])
 
 
 def test_an_unknown_variant_is_refused_with_the_known_ones(minimal: Path) -> None:

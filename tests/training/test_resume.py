@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from transxv2s.training import run, start
+from transxv2s.training import run, start, validation
 from transxv2s.training.curves import SCORE
 from transxv2s.training.recipe import Recipe, Schedule, load_recipe
 from transxv2s.training.trainer import BEST, LAST
@@ -84,6 +84,23 @@ def forget_unsaved_steps(run_dir: Path) -> None:
     saved: int = torch.load(run_dir / LAST, weights_only=True)["global_step"]
     log = run_dir.with_suffix(".log")
     log.write_text("".join(log.read_text().splitlines(keepends=True)[:saved]))
+
+
+def test_the_best_epoch_stays_in_a_run_whose_folder_has_moved(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Balanced accuracy falls from the first epoch on; the last is done elsewhere."""
+    falling, scores = iter((0.9, 0.8, 0.7)), validation.scores
+    monkeypatch.setattr(validation, "scores", lambda *a: scores(*a) | {"balanced_accuracy": next(falling)})
+    stop = stop_before("train", 2 * STEPS_PER_EPOCH + 1)
+    with pytest.raises(KilledError):
+        train(monkeypatch, recipe(data), tmp_path / "here", stop=stop)
+    (tmp_path / "here").rename(tmp_path / "there")
+    train(monkeypatch, recipe(data), tmp_path / "there", resume=True)
+    assert next(falling, None) is None
+    best = torch.load(tmp_path / "there" / BEST, weights_only=True)
+    assert best["global_step"] == STEPS_PER_EPOCH
+    assert not (tmp_path / "here").exists()
 
 
 def test_workers_go_on_in_the_order_of_the_resumed_epoch(

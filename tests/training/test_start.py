@@ -174,3 +174,14 @@ def test_what_a_parent_has_seen_its_child_has_seen(clinic: Path, tmp_path: Path)
     assert module.parent is not None
     module.parent = replace(module.parent, seen=None)
     assert publish.seen_images(module) is None
+
+
+def test_what_only_the_parents_calibration_has_seen_its_weights_do_not_know(
+    clinic: Path, tmp_path: Path
+) -> None:
+    records = [Record("p7", clinic / "p7.png", 0, None, "")]
+    write_parent(tmp_path, seen(clinic, IMAGES[:2]).with_calibration(records, fingerprints_of(records)))
+    parent = start.parent_of(recipe(clinic, tmp_path, tmp_path))
+    assert parent is not None
+    assert parent.seen is not None
+    assert parent.seen.ids == ("p0", "p1")

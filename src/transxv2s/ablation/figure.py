@@ -32,7 +32,7 @@ def draw(lines: Sequence[Line], source: str) -> Figure:
 
 
 def _label(line: Line) -> str:
-    return line["name"] if line["settled"] else f"{line['name']} (not converged)"
+    return f"{line['name']} (unconverged)" if line["still_rising"] else line["name"]
 
 
 def _panel(axes: Axes, lines: Sequence[Line], score: str) -> None:

@@ -30,6 +30,22 @@ class Quoted(Section):
     nll: float | None = None
 
 
+class Published(Section):
+    """A network of others, for the figure of accuracy against cost; on other images, by another protocol.
+
+    Attributes:
+        name: As the figure shows it.
+        accuracy: Share from 0 to 1.
+        parameters: Their number, where it was published.
+        images_per_second: The same; on another machine.
+    """
+
+    name: str = Field(min_length=1)
+    accuracy: float = Field(ge=0, le=1)
+    parameters: int | None = Field(default=None, gt=0)
+    images_per_second: float | None = Field(default=None, gt=0)
+
+
 class Row(Section):
     """One line of the table.
 
@@ -55,6 +71,7 @@ class Plan(Section):
         subset: The images that are scored: "validation" to choose by, "test" to report.
         rows: The lines of the table.
         source: Of the quoted figures.
+        published: Networks of others; where there are some, the speed of ours is measured and drawn beside.
     """
 
     recipe: Path
@@ -64,6 +81,7 @@ class Plan(Section):
     subset: Literal["validation", "test"] = "test"
     rows: tuple[Row, ...] = Field(min_length=1)
     source: str = "quoted"
+    published: tuple[Published, ...] = ()
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -81,6 +99,12 @@ class Plan(Section):
         """
         return load_recipe(self.recipe, _overrides({**self.set, **row.set, "seed": seed}))
 
+    @property
+    def budget(self) -> str:
+        """What a run may spend, such as "8 epochs, at most 8,000 images, 96 px"; where rows differ, each."""
+        budgets = (_budget(self.recipe_of(row, self.seeds[0])) for row in self.rows)
+        return " or ".join(dict.fromkeys(budgets))
+
     def reference_of(self, place: int) -> int | None:
         """Place of the row that a row is compared with; None for the first."""
         if place == 0:
@@ -91,6 +115,12 @@ class Plan(Section):
 def slug(name: str) -> str:
     """A row's name as a folder's: letters and digits, joined by hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def _budget(recipe: Recipe) -> str:
+    length = f"{recipe.minutes:g} minutes" if recipe.minutes else f"{recipe.epochs} epochs"
+    images = f"at most {recipe.data.limit:,} images" if recipe.data.limit else "all images"
+    return f"{length}, {images}, {recipe.preprocessing.size} px"
 
 
 def _overrides(changes: Mapping[str, Any]) -> list[str]:

@@ -6,17 +6,25 @@ from typing import Any, TypedDict
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from transxv2s.ablation.plan import Plan, Row
 from transxv2s.ablation.runs import folder_of, scored
+from transxv2s.ablation.speed import read_speed
 from transxv2s.checkpoint import read_config
 from transxv2s.nets import count_parameters, network
 from transxv2s.scoring import Interval, Intervals, lesion_bootstrap, paired_difference
 from transxv2s.training.curves import METRICS, SCORE, history, points
 from transxv2s.training.run import CHECKPOINT
 from transxv2s.training.scored import ScoredImages
+from transxv2s.trust.calibration import softmax
 
 RISE = 0.01  # balanced accuracy; a validation score that rises by more at the end is still rising
+HOLDS = (
+    "Figures hold for this budget, within which the schedule lowers the learning rate, and not for longer "
+    "training. A row whose validation score still rose is unconverged: nothing follows from it, nor from a "
+    "difference from it."
+)
 HEADLINE = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "nll")
 Scores = dict[str, Interval]
 
@@ -28,13 +36,14 @@ class Line(TypedDict):
         name: Of the row.
         parameters: Of the network.
         seeds: Those whose runs are finished.
-        scores: Means over the seeds with 95 % intervals over lesions.
+        scores: Means over the seeds with 95 % intervals over lesions, of the networks without calibration.
         by_seed: The same scores of each seed's run.
         recall: Of each class, mean over the seeds.
         f1: Of each class.
         versus: Name of the row compared with; None where there is none, or it scored other images.
         difference: This row minus that one, on the same images and draws, over the seeds that both have.
-        settled: Whether the validation score had stopped rising in every run; without it nothing follows.
+        still_rising: Whether the validation score of any run still rose when its budget was spent.
+        conclusive: Whether the difference says something: neither of the two rows was still rising.
         quoted: What was published.
     """
 
@@ -47,18 +56,22 @@ class Line(TypedDict):
     f1: dict[str, Interval]
     versus: str | None
     difference: Scores | None
-    settled: bool
+    still_rising: bool
+    conclusive: bool
     quoted: dict[str, float]
 
 
 def lines(plan: Plan, out: Path) -> list[Line]:
     """All rows of the plan, finished or not."""
     runs = [scored(plan, out, row) for row in plan.rows]
-    found = []
+    found: list[Line] = []
     for place, row in enumerate(plan.rows):
         against = plan.reference_of(place)
         other = (plan.rows[against].name, runs[against]) if against is not None else None
-        found.append(_line(row, runs[place], other, [folder_of(out, row, seed) for seed in runs[place]]))
+        line = _line(row, runs[place], other, [folder_of(out, row, seed) for seed in runs[place]])
+        risen = [line, found[against]] if against is not None else [line]
+        line["conclusive"] = line["difference"] is not None and not any(one["still_rising"] for one in risen)
+        found.append(line)
     return found
 
 
@@ -79,7 +92,8 @@ def _line(
         "f1": {},
         "versus": versus,
         "difference": difference,
-        "settled": bool(folders) and all(settled(validation_scores(folder)) for folder in folders),
+        "still_rising": any(still_rising(validation_scores(folder)) for folder in folders),
+        "conclusive": False,
         "quoted": row.quoted.model_dump(exclude_none=True) if row.quoted else {},
     }
     if runs:
@@ -102,10 +116,13 @@ def validation_scores(run_dir: Path) -> list[float]:
     return points(history(run_dir / METRICS), lambda row: row.get(SCORE))[1]
 
 
-def settled(scores: Sequence[float]) -> bool:
-    """Whether the last quarter of the epochs brought no more than RISE over what was reached before."""
+def still_rising(scores: Sequence[float]) -> bool:
+    """Whether the last quarter of the epochs brought more than RISE over what was reached before.
+
+    Of a single epoch that cannot be told, and it counts as rising.
+    """
     last = -(-len(scores) // 4)
-    return len(scores) > last and max(scores[-last:]) <= max(scores[:-last]) + RISE
+    return len(scores) <= last or max(scores[-last:]) > max(scores[:-last]) + RISE
 
 
 def _headline(intervals: Intervals) -> Scores:
@@ -113,7 +130,16 @@ def _headline(intervals: Intervals) -> Scores:
 
 
 def _intervals(runs: Sequence[ScoredImages]) -> Intervals:
-    return lesion_bootstrap(np.stack([r.probabilities for r in runs]), runs[0].labels, runs[0].lesions)
+    return lesion_bootstrap(_answers(runs), runs[0].labels, runs[0].lesions)
+
+
+def _answers(runs: Sequence[ScoredImages]) -> NDArray[np.float64]:
+    """What the networks themselves say, (R, N, K).
+
+    Calibration is fitted to the classes as they are in nature; it would take back what rows with other losses
+    and samplings differ in.
+    """
+    return softmax(np.stack([run.logits for run in runs]))
 
 
 def _difference(
@@ -127,7 +153,7 @@ def _difference(
     if not common or runs[common[0]].images != others[common[0]].images:
         return None, None
     first = runs[common[0]]
-    mine, theirs = (np.stack([of[seed].probabilities for seed in common]) for of in (runs, others))
+    mine, theirs = (_answers([of[seed] for seed in common]) for of in (runs, others))
     return name, _headline(paired_difference(mine, theirs, first.labels, first.lesions))
 
 
@@ -140,5 +166,8 @@ def content(plan: Plan, out: Path) -> dict[str, Any]:
         "machine": protocol.get("machine"),
         "split": protocol.get("split_digest"),
         "images": protocol.get("images"),
+        "budget": plan.budget,
+        "holds": HOLDS,
+        "speed": read_speed(out),
         "rows": lines(plan, out),
     }

@@ -1,5 +1,6 @@
 """`transxv2s ablate`: training runs that differ in one thing, their table and their figure."""
 
+import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from rich.table import Table
 
     from transxv2s.ablation.plan import Plan
@@ -35,20 +37,20 @@ def ablate(
     """Train the rows of a plan with the same split, steps and seeds, and compare them.
 
     Without a plan: the article's ablation. A stopped command goes on where it was when called again; each run
-    is a folder as `train` leaves it. results.json and figure.png are written after every run.
+    is a folder as `train` leaves it. results.json and figure.png are written after every run, and cost.png
+    where the plan names networks of others.
     """
     from rich.console import Console
 
     from transxv2s.ablation.plan import load_plan
-    from transxv2s.ablation.runs import train_missing
+    from transxv2s.training.devices import is_first
 
     plan = load_plan(plan_file)
     folder = out or Path("runs") / plan_file.stem
-    console = Console(stderr=True)
     if not only_table:
-        for row, seed in train_missing(plan, folder):
-            _write(plan, folder)
-            console.print(f"[bold]{row.name}[/], seed {seed}")
+        _train(plan, folder)
+    if not is_first():
+        return
     found = _write(plan, folder)
     if as_json:
         typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
@@ -57,10 +59,25 @@ def ablate(
         typer.echo(f"{folder / 'results.json'}, {folder / 'figure.png'}")
 
 
-def _write(plan: "Plan", folder: Path) -> dict[str, Any]:
-    """Sums up what is finished: results.json and figure.png."""
-    import io
+def _train(plan: "Plan", folder: Path) -> None:
+    """Trains what is missing; of several processes the first tells it, sums it up and measures speeds."""
+    from rich.console import Console
 
+    from transxv2s.ablation.runs import train_missing
+    from transxv2s.ablation.speed import measure_speed, read_speed
+    from transxv2s.training.devices import is_first
+
+    for row, seed in train_missing(plan, folder):
+        if is_first():
+            _write(plan, folder)
+            Console(stderr=True).print(f"[bold]{row.name}[/], seed {seed}")
+    if is_first() and plan.published and read_speed(folder) is None:
+        measure_speed(plan, folder)
+
+
+def _write(plan: "Plan", folder: Path) -> dict[str, Any]:
+    """Sums up what is finished: results.json, figure.png and, where speeds are known, cost.png."""
+    from transxv2s.ablation.cost_figure import draw_cost
     from transxv2s.ablation.figure import draw
     from transxv2s.ablation.result import content
     from transxv2s.files import make_folders, write_whole
@@ -68,19 +85,25 @@ def _write(plan: "Plan", folder: Path) -> dict[str, Any]:
     found = content(plan, folder)
     make_folders(folder)
     write_whole(folder / "results.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-    picture = io.BytesIO()
-    draw(found["rows"], plan.source).savefig(picture, format="png", dpi=140)
-    write_whole(folder / "figure.png", picture.getvalue())
+    write_whole(folder / "figure.png", _png(draw(found["rows"], plan.source)))
+    if found["speed"] is not None:
+        cost = draw_cost(found["rows"], found["speed"], plan.published, plan.source)
+        write_whole(folder / "cost.png", _png(cost))
     return found
+
+
+def _png(figure: "Figure") -> bytes:
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=140)
+    return picture.getvalue()
 
 
 def _table(found: dict[str, Any]) -> "Table":
     from rich.table import Table
 
     subset, source = found["plan"]["subset"], found["plan"]["source"]
-    table = Table(
-        title=f"{subset} images, means over seeds, 95 % intervals over lesions; in italics: {source}"
-    )
+    how = f"means over seeds, 95 % intervals over lesions; in italics: {source}"
+    table = Table(title=f"{subset} images, {found['budget']}; {how}", caption=found["holds"])
     for heading in ("", "parameters", "seeds", "balanced accuracy", "difference", *SHOWN.values()):
         table.add_column(heading)
     for line in found["rows"]:
@@ -90,11 +113,13 @@ def _table(found: dict[str, Any]) -> "Table":
 
 def _cells(line: "Line") -> list[str]:
     scores, difference = line["scores"], line["difference"]
-    name = line["name"] if line["settled"] or scores is None else f"{line['name']}\n(not converged)"
+    name = f"{line['name']}\n(unconverged)" if line["still_rising"] else line["name"]
     if scores is None:
         return [name, "", "open", *[""] * 2, *[_quoted(line, key) for key in SHOWN]]
     parameters = f"{(line['parameters'] or 0) / 1e6:.2f} M"
     change = _interval(difference["balanced_accuracy"], "+") if difference else ""
+    if difference and not line["conclusive"]:
+        change += "\n(inconclusive)"
     shown = [f"{_interval(scores[key])}{_quoted(line, key)}" for key in SHOWN]
     return [
         name,

@@ -25,9 +25,10 @@ from transxv2s.cli.records import records
 from transxv2s.cli.serve import serve
 from transxv2s.cli.train import train
 from transxv2s.cli.users import users
-from transxv2s.errors import TransXV2SError
+from transxv2s.errors import TrainingStoppedError, TransXV2SError
 
 BAD_USAGE = 2
+STOPPED = 75  # EX_TEMPFAIL of sysexits.h: for schedulers, who must tell it from an exception's 1
 
 app = typer.Typer(
     help=f"TransXV2S-Net for dermoscopic images of skin lesions. {NOTICE}",
@@ -65,10 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: What follows the program's name; None takes it from the process.
 
     Raises:
-        SystemExit: Always; 0 fine, 1 some inputs failed, 2 bad usage, checkpoint, data or configuration.
+        SystemExit: Always; 0 fine, 1 some inputs failed, 2 bad usage, checkpoint, data or configuration, 75
+            a training was stopped and can go on.
     """
     try:
         app(None if arguments is None else list(arguments), prog_name="transxv2s")
     except TransXV2SError as error:
         typer.echo(f"transxv2s: {error}", err=True)
-        sys.exit(BAD_USAGE)
+        sys.exit(STOPPED if isinstance(error, TrainingStoppedError) else BAD_USAGE)

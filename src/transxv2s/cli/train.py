@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-STOPPED = 1
-
 
 def train(
     config: Annotated[Path, typer.Option(help="Recipe, a YAML file such as configs/paper.yaml.")],
@@ -27,17 +25,12 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on where that run stopped.")] = False,
 ) -> None:
     """Train a network by a recipe and write its checkpoint."""
-    from transxv2s.errors import TrainingStoppedError
     from transxv2s.training.devices import is_first
     from transxv2s.training.recipe import load_recipe
     from transxv2s.training.run import train as run_training
 
     recipe = load_recipe(config, [*(overrides or []), *_starting_from(checkpoint)])
-    try:
-        written = run_training(recipe, out or Path("runs") / config.stem, resume)
-    except TrainingStoppedError as stopped:
-        typer.echo(f"transxv2s: {stopped}", err=True)
-        raise typer.Exit(STOPPED) from None
+    written = run_training(recipe, out or Path("runs") / config.stem, resume)
     if is_first():
         typer.echo(written)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping
+from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 
 from transxv2s.training.batches import seed_of
@@ -28,8 +28,9 @@ class Stopwatch(Callback):
         return self._before + time.monotonic() - self._started
 
     def _read(self, trainer: lightning.Trainer) -> None:
-        """Rates and image sizes follow the clock, and must not differ between devices."""
-        self.seconds = trainer.strategy.broadcast(self._now())
+        """Rates, image sizes and saves follow the clock, and must not differ between devices."""
+        now = torch.tensor(self._now(), device=trainer.strategy.root_device)
+        self.seconds = float(trainer.strategy.reduce(now, reduce_op="max"))
 
     def on_fit_start(self, trainer: lightning.Trainer, task: lightning.LightningModule) -> None:
         """Starts the watch."""
@@ -83,11 +84,13 @@ class ResumePoint(Checkpoint):
     Args:
         path: The file, replaced each time.
         minutes: Between two saves.
+        stopwatch: The clock of the run, which tells all devices the same.
     """
 
-    def __init__(self, path: Path, minutes: float) -> None:
+    def __init__(self, path: Path, minutes: float, stopwatch: Stopwatch) -> None:
         self._path = path
         self._interval = minutes * 60
+        self._stopwatch = stopwatch
         self._last_save = 0.0
 
     def save(self, trainer: lightning.Trainer) -> None:
@@ -95,7 +98,7 @@ class ResumePoint(Checkpoint):
         trainer.save_checkpoint(self._path)
         for logger in trainer.loggers:
             logger.save()
-        self._last_save = time.monotonic()
+        self._last_save = self._stopwatch.seconds
 
     @staticmethod
     def possible(trainer: lightning.Trainer) -> bool:
@@ -105,12 +108,12 @@ class ResumePoint(Checkpoint):
 
     def on_train_start(self, trainer: lightning.Trainer, task: lightning.LightningModule) -> None:
         """Starts the first interval."""
-        self._last_save = time.monotonic()
+        self._last_save = self._stopwatch.seconds
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
         """Saves if it is time."""
-        due = time.monotonic() - self._last_save >= self._interval
-        if self.possible(trainer) and trainer.strategy.broadcast(due):
+        due = self._stopwatch.seconds - self._last_save >= self._interval
+        if due and self.possible(trainer):
             self.save(trainer)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, task: lightning.LightningModule) -> None:
@@ -120,6 +123,27 @@ class ResumePoint(Checkpoint):
     def on_train_end(self, trainer: lightning.Trainer, task: lightning.LightningModule) -> None:
         """Saves what needs no more training."""
         self.save(trainer)
+
+
+class BestEpoch(ModelCheckpoint):
+    """Keeps the best epoch, also of a run whose folder has moved.
+
+    Lightning then forgets how good it was, and the next epoch, however bad, takes its place.
+    """
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """From Lightning's checkpoint."""
+        folder = Path(str(self.dirpath))
+        moved = {"dirpath": self.dirpath}
+        for name in ("best_model_path", "kth_best_model_path", "last_model_path"):
+            moved[name] = _moved(state_dict[name], folder)
+        scores = {_moved(path, folder): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict({**state_dict, **moved, "best_k_models": scores})
+
+
+def _moved(path: str, folder: Path) -> str:
+    """A file that is in another folder now; no path stays none."""
+    return str(folder / Path(path).name) if path else path
 
 
 class LastingEarlyStopping(EarlyStopping):

@@ -52,9 +52,18 @@ def history(folder: Path) -> list[Row]:
 
 
 def _read(table: Path) -> list[Row]:
-    """The cells that are filled."""
-    with table.open(newline="") as stream:
-        return [{k: float(v) for k, v in row.items() if k and v} for row in csv.DictReader(stream)]
+    """The rows that can be read: a kill or a full disk may have cut a line off, also within a number."""
+    with table.open(newline="", errors="replace") as stream:
+        whole = [line for line in stream if line.endswith("\n")]
+    return [row for cells in csv.DictReader(whole) if "step" in (row := _numbers(cells))]
+
+
+def _numbers(cells: dict[str, str]) -> Row:
+    """The cells that are filled; none of a line with too few or too many, or with what is no number."""
+    try:
+        return {name: float(cell) for name, cell in cells.items() if cell != ""}
+    except (TypeError, ValueError):  # of missing cells there is None, of cells too many a list
+        return {}
 
 
 def points(rows: list[Row], value: Callable[[Row], float | None]) -> Points:

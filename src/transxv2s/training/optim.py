@@ -37,11 +37,14 @@ def rate_factor(name: str, loaded: set[str], options: Optimizer) -> float:
 
 
 def parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
-    """DCGAN and what was loaded have their own rates; biases, norms and fusion weights do not decay."""
+    """DCGAN and what was loaded have their own rates; biases, norms and fusion weights do not decay.
+
+    Among the biases is Swin's table of them, which is of two dimensions.
+    """
     options, loaded = recipe.optimizer, pretrained(network, recipe.network)
     groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
-        key = rate_factor(name, loaded, options), parameter.ndim > 1
+        key = rate_factor(name, loaded, options), parameter.ndim > 1 and not name.endswith("bias")
         groups.setdefault(key, []).append(parameter)
     return [
         {

@@ -1,5 +1,6 @@
 """What a run shows while it goes on: a bar on a terminal, a line an epoch elsewhere."""
 
+import math
 import sys
 import time
 from typing import Any
@@ -104,8 +105,10 @@ class RunProgress(ProgressBar):
         share, metrics = _share(task), trainer.callback_metrics
         left = time_left(self._share_before, share, time.monotonic() - self._begun)
         scores = [f"{name} {float(metrics[key]):.3f}" for key, name in SCORES.items() if key in metrics]
-        pace = [f"{self._speed:.1f} images/s", f"{duration(left)} left"]
-        return f"epoch {trainer.current_epoch + 1}, {share:.0%}: " + ", ".join(scores + pace)
+        shown = [*scores, f"{self._speed:.1f} images/s"]
+        if math.isfinite(left):  # not before the first step, which may take several batches
+            shown.append(f"{duration(left)} left")
+        return f"epoch {trainer.current_epoch + 1}, {share:.0%}: " + ", ".join(shown)
 
 
 def _share(task: lightning.LightningModule) -> float:

@@ -18,8 +18,8 @@ from transxv2s.scoring.arrays import share
 from transxv2s.training.data import LesionData
 from transxv2s.training.scored import PREDICTIONS, ScoredImages
 from transxv2s.training.start import Origin
-from transxv2s.trust.fitting import Outputs, fit, learn_novelty
-from transxv2s.trust.judgement import Judge
+from transxv2s.trust.fitting import Fitted, Outputs, fit, learn_novelty
+from transxv2s.trust.judgement import Judge, novel_images
 from transxv2s.trust.rules import Evidence, needing_expert
 
 
@@ -91,11 +91,15 @@ def publish(
     score = learn_novelty(said["train"])
     fitted = fit(said["validation"], score, data.taxonomy, protocol.class_sizes, fitted_on)
     judge = Judge(fitted.trust, data.taxonomy, fitted.score)
+    calibrated = {
+        "validation": fitted.held_out,  # what is fitted to these images would praise itself
+        "test": fitted.trust.scaling.probabilities(said["test"].logits),
+    }
     metrics: dict[str, Any] = {}
-    for subset in ("validation", "test"):
+    for subset, probabilities in calibrated.items():
         one = said[subset]
-        evidence = judge.evidence(one.logits, one.features, [()] * len(one.labels))
-        scored = _scored(data, subset, one, evidence.probabilities)
+        evidence = _evidence(fitted, one, probabilities)
+        scored = _scored(data, subset, one, evidence)
         scored.write(directory.with_name(PREDICTIONS.format(subset)))
         metrics[subset] = {
             **report(
@@ -136,14 +140,20 @@ def seen_images(data: LesionData) -> SeenImages | None:
     return data.parent.seen and own.joined(data.parent.seen)
 
 
-def _scored(
-    data: LesionData, subset: str, outputs: Outputs, probabilities: NDArray[np.float64]
-) -> ScoredImages:
+def _evidence(fitted: Fitted, outputs: Outputs, probabilities: NDArray[np.float64]) -> Evidence:
+    """What is known of images with these calibrated probabilities; their quality was not looked at."""
+    novel = novel_images(fitted.trust.novelty, fitted.score, outputs.logits, outputs.features)
+    return fitted.trust.evidence(probabilities, novel, [()] * len(probabilities))
+
+
+def _scored(data: LesionData, subset: str, outputs: Outputs, evidence: Evidence) -> ScoredImages:
     return ScoredImages(
         images=tuple(record.id for record in data.records[subset]),
         lesions=tuple(outputs.lesions),
         labels=outputs.labels,
-        probabilities=probabilities,
+        predicted=evidence.predicted,
+        probabilities=evidence.probabilities,
+        logits=outputs.logits,
         codes=data.taxonomy.codes,
     )
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from transxv2s.errors import ConfigError, InputError
 from transxv2s.files import read_yaml
@@ -171,8 +172,8 @@ class Hardware(Section):
         accelerator: "auto" takes a graphics card where there is one.
         devices: Devices of each machine, each with its own `batch_size`.
         nodes: Machines.
-        strategy: "ddp" keeps a copy of the network on every device, "fsdp" a part of it (graphics cards
-            only); "auto" is "ddp" as soon as there is more than one device.
+        strategy: "ddp" keeps a copy of the network on every device; "auto" is "ddp" as soon as there is more
+            than one device.
         sync_batchnorm: Batch normalisation over all devices (graphics cards only).
         accumulate: Batches whose gradients are summed up before a step.
     """
@@ -180,7 +181,7 @@ class Hardware(Section):
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
     devices: int = Field(default=1, ge=1)
     nodes: int = Field(default=1, ge=1)
-    strategy: Literal["auto", "ddp", "fsdp"] = "auto"
+    strategy: Literal["auto", "ddp"] = "auto"
     sync_batchnorm: bool = False
     accumulate: int = Field(default=1, ge=1)
 
@@ -221,6 +222,21 @@ class Recipe(Section):
     workers: int = Field(default=2, ge=0)
     checkpoint_minutes: float = Field(default=5, gt=0)
     seed: int = 0
+
+    @field_validator("small_share")
+    @classmethod
+    def _small_is_smaller(cls, share: float, others: ValidationInfo) -> float:
+        known = others.data
+        if share and {"preprocessing", "small_size"} <= known.keys():  # else they are wrong themselves
+            small, size = known["small_size"], known["preprocessing"].size
+            if small >= size:
+                raise PydanticCustomError(
+                    "small_size",
+                    "small_size ({small}) must be less than preprocessing.size ({size}): lower it, or set "
+                    "small_share to 0",
+                    {"small": small, "size": size},
+                )
+        return share
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:

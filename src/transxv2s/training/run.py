@@ -48,11 +48,13 @@ def train(recipe: Recipe, run_dir: Path, resume: bool = False) -> Path:
         TrainingStoppedError: Ctrl-C or SIGTERM; the run can be resumed.
     """
     if devices.is_first():
-        _claim(recipe, run_dir, resume)
+        _require_own(recipe, run_dir, resume)
     lightning.seed_everything(recipe.seed, workers=True, verbose=False)
     data = LesionData(recipe)
     stopwatch = Stopwatch()
     task = build_task(recipe, data, stopwatch)
+    if devices.is_first() and not resume:  # not before: a start that fails is no run
+        _claim(recipe, run_dir)
     last, best = run_dir / LAST, run_dir / BEST
     with quiet(), trainer.explained(run_dir):
         lightning_trainer = trainer.build(recipe, run_dir, stopwatch)
@@ -99,15 +101,22 @@ def _class_sizes(data: LesionData) -> Tensor:
     return torch.bincount(torch.tensor(data.labels("train")), minlength=len(data.taxonomy))
 
 
-def _claim(recipe: Recipe, run_dir: Path, resume: bool) -> None:
-    """Makes the run folder this recipe's own."""
+def _require_own(recipe: Recipe, run_dir: Path, resume: bool) -> None:
+    """Whether the folder is free for this recipe, or holds a run of it to resume."""
     saved = run_dir / RECIPE_FILE
     if resume:
         if not saved.exists():
             raise ConfigError(f"there is no run to resume in {run_dir}: leave --resume away to start one")
         if load_recipe(saved) != recipe:
-            raise ConfigError(f"the run in {run_dir} has another recipe: resume it with its {RECIPE_FILE}")
+            raise ConfigError(
+                f"the run in {run_dir} has another recipe: resume it with its {RECIPE_FILE}, or pass "
+                "another --out"
+            )
     elif saved.exists():
         raise ConfigError(f"{run_dir} holds a run already: pass --resume to continue it, or another --out")
+
+
+def _claim(recipe: Recipe, run_dir: Path) -> None:
+    """Makes the run folder this recipe's own."""
     make_folders(run_dir)
-    write_whole(saved, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
+    write_whole(run_dir / RECIPE_FILE, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))

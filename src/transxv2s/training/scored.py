@@ -15,52 +15,72 @@ from transxv2s.errors import DataError
 from transxv2s.files import write_whole
 
 PREDICTIONS = "predictions-{}.csv"  # of a subset, in the folder of a run
-PLAIN = ("image", "lesion", "label")
-PROBABILITY = "p_"  # before a class's code, which may be any word
+PLAIN = ("image", "lesion", "label", "predicted")
+PROBABILITY, LOGIT = "p_", "logit_"  # before a class's code, which may be any word
 
 
 @dataclass(frozen=True)
 class ScoredImages:
-    """N images with their calibrated probabilities.
+    """N images and what is said of them.
 
     Attributes:
         images: Ids.
         lesions: What intervals are taken over.
         labels: (N,), positions in `codes`.
-        probabilities: (N, K).
+        predicted: (N,), positions of the classes that are named; not always the most probable ones.
+        probabilities: (N, K), calibrated; of validation images on other lesions.
+        logits: (N, K), as the network gives them.
         codes: Of the K classes.
     """
 
     images: tuple[str, ...]
     lesions: tuple[str, ...]
     labels: NDArray[np.int64]
+    predicted: NDArray[np.int64]
     probabilities: NDArray[np.float64]
+    logits: NDArray[np.float64]
     codes: tuple[str, ...]
 
     def write(self, path: Path) -> None:
-        """As a CSV file: image, lesion, label, and a column a class."""
+        """As a CSV file: image, lesion, label, predicted, and two columns a class."""
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow((*PLAIN, *(PROBABILITY + code for code in self.codes)))
-        rows = zip(self.images, self.lesions, self.labels, self.probabilities.tolist(), strict=True)
-        writer.writerows((image, lesion, self.codes[y], *map(repr, p)) for image, lesion, y, p in rows)
+        writer.writerow((*PLAIN, *(kind + code for kind in (PROBABILITY, LOGIT) for code in self.codes)))
+        named = ([self.codes[place] for place in places] for places in (self.labels, self.predicted))
+        numbers = np.hstack([self.probabilities, self.logits]).tolist()
+        rows = zip(self.images, self.lesions, *named, numbers, strict=True)
+        writer.writerows((*plain, *map(repr, values)) for *plain, values in rows)
         write_whole(path, buffer.getvalue())
 
     @classmethod
-    def read(cls, path: Path, codes: Sequence[str]) -> Self:
+    def read(cls, path: Path, codes: Sequence[str] | None = None) -> Self:
         """From such a file.
 
+        Args:
+            path: The file.
+            codes: The classes, in the order that is wanted; by default those of the file.
+
         Raises:
-            DataError: It is missing or damaged, or of other classes.
+            DataError: It is missing or damaged, of other classes or of an earlier version.
         """
-        columns = [(PROBABILITY + code).lower() for code in codes]
-        rows = read_table(path, [*PLAIN, *columns])
+        rows = read_table(path, ())
+        there = list(rows[0]) if rows else []
+        if codes is None:
+            codes = [name.removeprefix(PROBABILITY).upper() for name in there if name.startswith(PROBABILITY)]
+        probabilities, logits = ([(kind + code).lower() for code in codes] for kind in (PROBABILITY, LOGIT))
+        if absent := [name for name in (*PLAIN, *probabilities, *logits) if name not in there]:
+            raise DataError(
+                f"{path} has no column {absent[0]}, as it is of an earlier version or of other classes: "
+                "resume the run, which then writes it anew"
+            )
         try:
             return cls(
                 tuple(row["image"] for row in rows),
                 tuple(row["lesion"] for row in rows),
                 np.array([list(codes).index(row["label"]) for row in rows], np.int64),
-                np.array([[float(row[column]) for column in columns] for row in rows]),
+                np.array([list(codes).index(row["predicted"]) for row in rows], np.int64),
+                np.array([[float(row[column]) for column in probabilities] for row in rows]),
+                np.array([[float(row[column]) for column in logits] for row in rows]),
                 tuple(codes),
             )
         except ValueError as error:

@@ -116,7 +116,7 @@ def parent_of(recipe: Recipe) -> Parent | None:
     _check("network.variant", options.variant, config.variant)
     _check("preprocessing.size", recipe.preprocessing.size, config.preprocessing.size)
     content = read_seen_images(options.checkpoint, config)
-    seen = None if content is None else SeenImages.from_bytes(content)
+    seen = None if content is None else SeenImages.from_bytes(content).by_training()
     parent = Parent(options.checkpoint, config, digest, seen)
     if changed := parent.preprocessing_changed(recipe):
         log.warning("The checkpoint saw images prepared otherwise: preprocessing.%s", ", ".join(changed))

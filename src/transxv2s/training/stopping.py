@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import Callback
 from transxv2s.errors import TrainingStoppedError
 from transxv2s.training.callbacks import ResumePoint
 
+GO_ON = "the same command (train: with --resume) goes on from what is saved."
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -77,6 +78,5 @@ class StopOnSignal(Callback):
 
     def _stop(self, trainer: lightning.Trainer, number: int) -> None:
         raise TrainingStoppedError(
-            f"stopped by {signal.Signals(number).name} in step {trainer.global_step}; the same command with "
-            "--resume goes on from what is saved."
+            f"stopped by {signal.Signals(number).name} in step {trainer.global_step}; {GO_ON}"
         )

@@ -6,11 +6,9 @@ import lightning
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchmetrics import MeanMetric, MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC, MulticlassF1Score
 
 from transxv2s.imaging.pipeline import MEAN, STD
-from transxv2s.training import mixing, optim
+from transxv2s.training import mixing, optim, validation
 from transxv2s.training.averaging import Average
 from transxv2s.training.callbacks import Stopwatch
 from transxv2s.training.recipe import Recipe
@@ -38,21 +36,10 @@ class LesionTask(lightning.LightningModule):
         self.stopwatch = stopwatch
         self.network = network.to(memory_format=torch.channels_last)
         self.recipe = recipe
-        classes = len(class_sizes)
         self.average = Average(self.network, recipe.averaging) if recipe.averaging else None
         self.loss = recipe.loss.build(class_sizes)
-        self.mix = mixing.build(recipe.augmentation, classes)
-        # Lightning's own mean is wrong for shares of unequal size, torchmetrics' hides what is not a number
-        self.validation_loss = MeanMetric(nan_strategy="disable")
-        self.scores = MetricCollection(
-            {
-                "accuracy": MulticlassAccuracy(classes, average="micro"),
-                "balanced_accuracy": MulticlassAccuracy(classes, average="macro"),
-                "macro_f1": MulticlassF1Score(classes, average="macro"),
-                "macro_auc": MulticlassAUROC(classes),
-            },
-            prefix="validation/",
-        )
+        self.mix = mixing.build(recipe.augmentation, len(class_sizes))
+        self.answers = validation.Answers()
 
     @property
     def deployed(self) -> nn.Module:
@@ -77,18 +64,15 @@ class LesionTask(lightning.LightningModule):
         return loss
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        """Collects loss and scores."""
+        """Collects answers."""
         images, labels = batch
-        logits = self(images).float()
-        self.validation_loss.update(F.cross_entropy(logits, labels, reduction="none"))
-        self.scores.update(logits.softmax(1), labels)
+        self.answers.update(self(images).float(), labels)
 
     def on_validation_epoch_end(self) -> None:
         """Logs the scores over the whole subset."""
-        self.log("validation/loss", self.validation_loss.compute())
-        self.log_dict(self.scores.compute(), prog_bar=True)
-        self.validation_loss.reset()
-        self.scores.reset()
+        found = validation.scores(*self.answers.compute())
+        self.log_dict({f"validation/{name}": value for name, value in found.items()})
+        self.answers.reset()
 
     def predict_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Logits (B, K) and beside them the features (B, F) that they are made of: (B, K + F)."""

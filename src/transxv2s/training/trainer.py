@@ -7,18 +7,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import lightning
-from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from transxv2s.errors import CheckpointError, DataError, DivergenceError, TrainingStoppedError
 from transxv2s.training import devices
-from transxv2s.training.callbacks import LastingEarlyStopping, ResumePoint, StepSeeds, Stopwatch
+from transxv2s.training.callbacks import BestEpoch, LastingEarlyStopping, ResumePoint, StepSeeds, Stopwatch
 from transxv2s.training.checkpoint_io import WholeFiles
 from transxv2s.training.curves import METRICS, SCORE, VALIDATION_LOSS, Curves
 from transxv2s.training.divergence import Divergence
 from transxv2s.training.progress_bar import RunProgress
 from transxv2s.training.recipe import Recipe
-from transxv2s.training.stopping import StopOnSignal
+from transxv2s.training.stopping import GO_ON, StopOnSignal
 
 LAST, BEST = "last.ckpt", "best.ckpt"
 TENSORBOARD = "tensorboard"
@@ -42,7 +42,7 @@ def build(recipe: Recipe, run_dir: Path, stopwatch: Stopwatch) -> lightning.Trai
 
 def _callbacks(recipe: Recipe, run_dir: Path, stopwatch: Stopwatch) -> list[Callback]:
     """In this order, but that Lightning moves what saves to the end."""
-    resume_point = ResumePoint(run_dir / LAST, recipe.checkpoint_minutes)
+    resume_point = ResumePoint(run_dir / LAST, recipe.checkpoint_minutes, stopwatch)
     callbacks: list[Callback] = [
         stopwatch,
         StepSeeds(recipe.seed),
@@ -51,7 +51,7 @@ def _callbacks(recipe: Recipe, run_dir: Path, stopwatch: Stopwatch) -> list[Call
         LearningRateMonitor("step"),
         RunProgress(),
         Curves(run_dir),
-        ModelCheckpoint(run_dir, "best", monitor=SCORE, mode="max", enable_version_counter=False),
+        BestEpoch(run_dir, "best", monitor=SCORE, mode="max", enable_version_counter=False),
         resume_point,
     ]
     if recipe.early_stopping:
@@ -82,8 +82,7 @@ def explained(run_dir: Path) -> Iterator[None]:
         if error.errno not in FULL:
             raise
         raise DataError(
-            f"{run_dir} cannot be written ({error.strerror}); what was saved is whole: make room, and "
-            "the same command with --resume goes on there."
+            f"{run_dir} cannot be written ({error.strerror}); what was saved is whole: make room, and {GO_ON}"
         ) from error
     except RuntimeError as error:
         if "loading state_dict" not in str(error):
