@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from transxv2s.errors import InputError
 from transxv2s.explain.faithfulness import controls, perturbation, road
-from transxv2s.explain.faithfulness.perturbation import Map, Order
+from transxv2s.explain.faithfulness.perturbation import Map, Order, Values
+from trusting import plain_trust
 
 SIDE = 32
 LOOKED_AT = (slice(4, 14), slice(18, 28))  # off the middle
@@ -57,9 +58,32 @@ def test_a_curve_is_what_a_plain_loop_finds(from_image: bool) -> None:
             changed[:, y, x] = end[:, y, x]
         expected.append(softmax_of_one_image(network, changed))
     score = perturbation.probability_of(network, 1)
-    found = perturbation.curve(score, start, end, order_of(values), steps=5)
+    found = score(perturbation.passage(start, end, order_of(values), steps=5))
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert perturbation.area(found) == pytest.approx(auc(np.linspace(0, 1, 6), expected))
+
+
+def test_both_curves_are_scored_at_once_with_shared_ends() -> None:
+    image, scored = picture(), []
+    baseline, order = perturbation.blurred(image), order_of(truth())
+    score = perturbation.probability_of(OneRegion(), 1)
+
+    def counting(images: Tensor) -> Values:
+        scored.append(len(images))
+        return score(images)
+
+    found = perturbation.deletion_and_insertion(counting, image, baseline, order, steps=5)
+    directions = [(image, baseline), (baseline, image)]
+    curves = [score(perturbation.passage(start, end, order, 5)) for start, end in directions]
+    np.testing.assert_allclose(found, [perturbation.area(curve) for curve in curves], atol=1e-9)
+    assert scored == [10]
+
+
+def test_probabilities_are_calibrated_where_there_is_trust() -> None:
+    images, linear = torch.randn(3, 3, 4, 4), nn.Sequential(nn.Flatten(), nn.Linear(48, 8))
+    expected = (linear(images).double() / 2).softmax(1)[:, 5].detach()
+    found = perturbation.probability_of(linear, 5, plain_trust(temperature=2.0))(images)
+    np.testing.assert_allclose(found, expected)
 
 
 def test_probabilities_do_not_depend_on_the_batches(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from explain.networks import SMALL, shared
+from explain.networks import images as lesion_images
 from transxv2s.checkpoint import Checkpoint, CheckpointConfig
 from transxv2s.datasets.records import Reading, Record
 from transxv2s.errors import CheckpointError, DataError
@@ -28,12 +31,14 @@ from transxv2s.explain.faithfulness import (
     subject_of,
     table,
 )
-from transxv2s.explain.faithfulness.measures import MEASURES, Way
-from transxv2s.explain.faithfulness.perturbation import Map
+from transxv2s.explain.faithfulness.measures import MEASURES, Way, measured
+from transxv2s.explain.faithfulness.perturbation import Map, blurred
 from transxv2s.explain.faithfulness.randomisation import cascade
 from transxv2s.explain.faithfulness.summary import mean_intervals, verdict
 from transxv2s.imaging.pipeline import Preprocessing
 from transxv2s.scoring.bootstrap import Interval
+from transxv2s.trust.adjustment import LogitAdjustment
+from trusting import plain_trust
 
 SIDE = 24
 LOOKED_AT = (slice(3, 11), slice(12, 20))
@@ -123,10 +128,15 @@ def test_files(tmp_path: Path) -> None:
     picture = cv2.imread(str(tmp_path / "faithfulness.png"))
     assert picture is not None
     assert picture.std() > 10
-    console = Console(width=300, record=True, file=(tmp_path / "table.txt").open("w"))
-    console.print(table(results))  # type: ignore[arg-type]
-    text = console.export_text()
+    text = printed(results, tmp_path)
     assert all(name in text for name in ("truth", "elsewhere", "centre", "4 images of 2 lesions"))
+
+
+def printed(results: dict[str, Any], folder: Path) -> str:
+    with (folder / "table.txt").open("w") as stream:
+        console = Console(width=300, record=True, file=stream)
+        console.print(table(results))  # type: ignore[arg-type]
+        return console.export_text()
 
 
 @pytest.fixture
@@ -147,11 +157,14 @@ class Counting(nn.Module):
         return logits
 
 
+def counting(network: nn.Module | None = None) -> Subject:
+    return Subject("0123456789ab", ("A", "B"), network or Counting(), {"elsewhere": elsewhere}, {})
+
+
 def counted(given: Sequence[Case], out: Path) -> tuple[dict[str, Any], int]:
     """The results, and how many images the network saw for them."""
     network = Counting()
-    subject = Subject("0123456789ab", ("A", "B"), network, {"elsewhere": elsewhere}, {})
-    return evaluate(subject, given, out), network.images
+    return evaluate(counting(network), given, out), network.images
 
 
 @pytest.mark.usefixtures("no_figure")
@@ -170,6 +183,16 @@ def test_a_stopped_evaluation_goes_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_figure")
+def test_a_smaller_selection_keeps_what_is_known_of_the_larger(tmp_path: Path) -> None:
+    whole, _ = counted(cases(6), tmp_path)
+    smaller, images = counted(cases(2), tmp_path)
+    assert (smaller["images"], images) == (2, 0)
+    again, images = counted(cases(6), tmp_path)
+    assert images == 0
+    assert again == whole
+
+
+@pytest.mark.usefixtures("no_figure")
 def test_an_image_that_was_replaced_is_judged_again(tmp_path: Path) -> None:
     _, all_images = counted(cases(4), tmp_path)
     given = cases(4)
@@ -183,13 +206,80 @@ def test_an_image_that_was_replaced_is_judged_again(tmp_path: Path) -> None:
 def test_rows_of_other_settings_are_refused(tmp_path: Path) -> None:
     counted(cases(2), tmp_path)
     with pytest.raises(DataError, match="other settings: remove"):
-        evaluate(
-            Subject("ba9876543210", ("A", "B"), one_region(), {"elsewhere": elsewhere}, {}),
-            cases(2),
-            tmp_path,
-        )
+        evaluate(replace(counting(), digest="ba9876543210"), cases(2), tmp_path)
+    with pytest.raises(DataError, match="other settings: remove"):
+        evaluate(counting(), cases(2), tmp_path, settings={"scored_by": "another"})
     with pytest.raises(DataError, match="no column"):
         evaluate(toy(), cases(2), tmp_path)
+
+
+@pytest.mark.usefixtures("no_figure")
+def test_rows_of_another_question_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as those of an earlier version, which asked for the most probable class."""
+    monkeypatch.setattr(run, "ASKED", "the most probable class")
+    counted(cases(2), tmp_path)
+    monkeypatch.undo()
+    with pytest.raises(DataError, match="other settings: remove"):
+        evaluate(counting(), cases(2), tmp_path)
+
+
+def test_the_class_that_is_named_is_asked_for() -> None:
+    """Class 0 is more probable by a little, and a hundred times as common as class 1, which is named."""
+    shares = (0.9, 0.009, *(0.091 / 6,) * 6)
+    trust = plain_trust().model_copy(update={"adjustment": LogitAdjustment(tau=1.0, shares=shares)})
+    logits = torch.tensor([[1.0, 0.9, *[-9.0] * 6]])
+    asked: list[int] = []
+
+    def way(image: Tensor, class_index: int) -> Map:
+        asked.append(class_index)
+        return elsewhere(image, class_index)
+
+    def network(images: Tensor) -> Tensor:
+        return logits.expand(len(images), -1)
+
+    subject = Subject("0123456789ab", tuple("ABCDEFGH"), network, {"way": way}, {"all": {"way": way}})
+    for given, number in ((subject, 0), (replace(subject, trust=trust), 1)):
+        asked.clear()
+        rows = measured(given, cases(1)[0], randomise=True)
+        assert asked == [number, number]
+        assert {row["asked"] for row in rows} == {"AB"[number]}
+        assert rows[0]["probability"] == pytest.approx(float(logits[0].softmax(0)[number]))
+
+
+@pytest.mark.parametrize(("second", "signed", "share"), [("turned", 0.0, 0.0), ("flat", 1.0, 0.5)])
+@pytest.mark.usefixtures("no_figure")
+def test_neither_a_turned_sign_nor_a_flat_map_is_evidence_against_likeness(
+    tmp_path: Path, second: str, signed: float, share: float
+) -> None:
+    """Every other map of the random network is the same, every other one turned or flat.
+
+    Where it is turned, correlations with their sign come to 0, as if the maps had nothing in common.
+    """
+    truth, signs = toy().ways["truth"], cycle([1, {"turned": -1, "flat": 0}[second]])
+
+    def random_map(image: Tensor, class_index: int) -> Map:
+        return np.float32(next(signs)) * truth(image, class_index)
+
+    subject = replace(toy(), ways={"truth": truth}, randomised={"all": {"truth": random_map}})
+    results = evaluate(subject, cases(), tmp_path, randomised=8)
+    means = results["means"]["truth"]
+    assert means["absolute_rank_after_all"]["value"] == pytest.approx(1)
+    assert means["flat_after_all"]["value"] == share
+    assert means["rank_after_all"]["value"] == pytest.approx(signed)
+    (failure,) = results["verdicts"]["truth"]["failures"]
+    assert failure.startswith("keeps its map on a random network (|rank correlation| 1.000")
+    assert ("50% flat" in printed(results, tmp_path)) == (share > 0)
+
+
+@pytest.mark.usefixtures("no_figure")
+def test_flat_maps_alone_say_nothing_of_a_random_network(tmp_path: Path) -> None:
+    ways = {"truth": toy().ways["truth"]}
+    random: dict[str, dict[str, Way]] = {"all": {"truth": lambda image, _: 0 * brightness(image, 0)}}
+    results = evaluate(replace(toy(), ways=ways, randomised=random), cases(), tmp_path)
+    assert results["means"]["truth"]["flat_after_all"]["value"] == 1
+    assert results["means"]["truth"]["flat"]["value"] == 0
+    (failure,) = results["verdicts"]["truth"]["failures"]
+    assert "all its maps there are flat" in failure
 
 
 def interval(low: float, high: float) -> Interval:
@@ -288,6 +378,18 @@ def test_a_checkpoint_from_files_to_results(tmp_path: Path) -> None:
     assert 0 < eigencam["mass"]["value"] < 1
     area = np.pi * 20**2 / (90 * 120)
     assert eigencam["lesion_area"]["value"] == pytest.approx(area, rel=0.05)
+
+
+@pytest.mark.parametrize(("bfloat16", "tolerance"), [(False, 1e-4), (True, 0.02)])
+def test_changed_images_are_scored_as_the_network_does(bfloat16: bool, tolerance: float) -> None:
+    """A blurred image among them, whose values lie between whole grey levels."""
+    config = CheckpointConfig(variant=SMALL, preprocessing=Preprocessing(size=64))
+    subject = subject_of(Checkpoint(config, shared(SMALL), "0123456789ab"), ["eigencam"], bfloat16=bfloat16)
+    x = lesion_images(2)
+    x = torch.cat([x, blurred(x[0])[None]])
+    with torch.no_grad():
+        expected = shared(SMALL)(x).softmax(1)
+    torch.testing.assert_close(subject.logits(x).softmax(1), expected, atol=tolerance, rtol=0)
 
 
 def test_other_networks_are_refused() -> None:

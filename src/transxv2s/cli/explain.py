@@ -59,8 +59,8 @@ def explain(
         typer.Option(
             metavar="DIR",
             help="Instead of images: judge whether the methods are true to the network, on lesions of "
-            "HAM10000 (in DIR, with its masks) that the network has never seen; writes faithfulness.csv, "
-            ".json and .png.",
+            "HAM10000 (in DIR, with its masks) that the network has never seen, as far as its checkpoint "
+            "tells; writes faithfulness.csv, .json and .png.",
         ),
     ] = None,
     number: Annotated[int, typer.Option(min=1, help="With --evaluate: on how many images.")] = 200,

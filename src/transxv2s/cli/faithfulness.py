@@ -19,7 +19,7 @@ class Trial:
         target: As `explain.heat_maps` takes it.
         images: How many.
         device: As for `Classifier.load`.
-        bfloat16: Score perturbed images in bfloat16.
+        bfloat16: Score changed images in bfloat16.
     """
 
     ham10000: Path
@@ -31,7 +31,7 @@ class Trial:
 
 
 def judge(checkpoint: Path | None, trial: Trial, out: Path, as_json: bool) -> None:
-    """Judges the methods on images that the network has never seen; writes and prints what was found.
+    """Judges the methods on images that the checkpoint has not seen; writes and prints what was found.
 
     Args:
         checkpoint: Directory; None for the one that ships.
@@ -75,4 +75,6 @@ def judge(checkpoint: Path | None, trial: Trial, out: Path, as_json: bool) -> No
     for method, verdict in results["verdicts"].items():
         for failure in verdict["failures"]:
             console.print(f"{method}: {failure}")
-    console.print(f"\n{out / 'faithfulness.png'}", soft_wrap=True)
+    overlap = results["left_out_as_seen_in_training"]["words"]
+    console.print(f"\nSeen before, and left out: {overlap}", soft_wrap=True)
+    console.print(f"{out / 'faithfulness.png'}", soft_wrap=True)

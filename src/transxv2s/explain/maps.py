@@ -55,6 +55,7 @@ def heat_maps(
     """Heat maps of each image, ordered by class, then target, then method.
 
     The network is left as it is, on whatever device; any number of threads may explain it at the same time.
+    Its weights must not change meanwhile: of a network in training explain a copy.
 
     Args:
         network: In any mode; explained as it is in evaluation.

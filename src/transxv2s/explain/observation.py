@@ -84,14 +84,16 @@ class Observation:
         """
         changed = following(steps, name)
         rest = [step for step in steps if step.name in changed]
-        needed = {source for step in rest for source in step.inputs}
-        needed |= {term for branch in self.network.fusion.branches for term in branch}
-        kept = {other: self.maps[other] for other in needed - changed - {name}}
-        if image is not None:
-            kept = {other: m[image].expand(len(values), -1, -1, -1) for other, m in kept.items()}
+        of_image = slice(None) if image is None else slice(image, image + 1)
+        needed = {source for step in rest for source in step.inputs} - changed - {name}
+        kept = {other: self.maps[other][of_image].expand(len(values), -1, -1, -1) for other in needed}
         maps, (fusion, classifier) = walk(rest, kept | {name: values}), self._head
-        terms = (term for branch in self.network.fusion.branches for term in branch)
-        logits: Tensor = classifier(fusion({term: maps[term].double().mean((2, 3)) for term in terms}))
+        pooled = {
+            term: maps.get(term, self.maps[term][of_image]).double().mean((2, 3)).expand(len(values), -1)
+            for branch in self.network.fusion.branches
+            for term in branch
+        }
+        logits: Tensor = classifier(fusion(pooled))
         return logits
 
     def gradients(self, name: str) -> Tensor:

@@ -15,7 +15,8 @@ def twin(module: AnyModule) -> AnyModule:
     """The same network with modules of its own: evaluation mode, no hooks, no gradients for its weights.
 
     The weights are the same memory. Whatever mode the network is in, and whichever thread changes it, nothing
-    has to be changed on it and so nothing has to be restored.
+    has to be changed on it and so nothing has to be restored. Weights that change while a map is made, as in
+    training, change under the twin as well: explain a copy of such a network.
     """
     copy = module.__new__(type(module))
     attributes = dict(module.__dict__)

@@ -13,11 +13,16 @@ from transxv2s.explain.faithfulness.perturbation import Map, Values
 def rank_correlations(maps: Sequence[Map]) -> Values:
     """Spearman's between the pixels of each two of M maps, −1..1: (M, M).
 
-    A flat map puts no pixel before another: it agrees with nothing, and that counts as 0.
+    NaN for a flat map, which puts no pixel before another and so neither agrees nor disagrees.
     """
     ranks = rankdata([values.ravel() for values in maps], axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.nan_to_num(np.corrcoef(ranks), nan=0.0))
+        return np.asarray(np.corrcoef(ranks))
+
+
+def flat(values: Map) -> bool:
+    """Whether a map is the same everywhere."""
+    return bool(values.min() == values.max())
 
 
 def structural_similarity(first: Map, second: Map) -> float:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from transxv2s.evaluation.figures import ACCENT, LINE, MUTED, WARNING
 from transxv2s.explain.faithfulness.controls import CONTROLS
-from transxv2s.explain.faithfulness.measures import MEASURES
+from transxv2s.explain.faithfulness.measures import MEASURES, decisive
 from transxv2s.explain.faithfulness.summary import LIMIT, Summary
 from transxv2s.explain.methods import METHODS
 
@@ -19,7 +19,7 @@ PANELS = {
 
 def draw(summary: Summary, last_stage: str | None) -> Figure:
     """Blue: a method that passes; orange: one that fails; grey: a control, which is no method."""
-    panels = PANELS | ({f"rank_after_{last_stage}": "rank correlation, random network"} if last_stage else {})
+    panels = PANELS | ({decisive(last_stage): "|rank correlation|, random network"} if last_stage else {})
     methods = list(summary["means"])[::-1]
     rows = -(-len(panels) // COLUMNS)
     canvas = Figure((3.0 * COLUMNS, rows * (0.9 + 0.27 * len(methods))), layout="constrained")
@@ -64,10 +64,10 @@ def _panel(axes: Axes, summary: Summary, methods: list[str], name: str) -> None:
         axes.plot(found["value"], row, "o", color=colour, markersize=5)
     if name == "band":
         axes.axvline(1, color=MUTED, linewidth=1, linestyle=":")
-    if name.startswith("rank_after_"):
+    if name not in MEASURES:
         axes.axvline(LIMIT, color=MUTED, linewidth=1, linestyle=":")
-        axes.set_xlim(-1.05, 1.05)
-        axes.set_xticks([-1, -0.5, 0, 0.5, 1])
+        axes.set_xlim(-0.05, 1.05)
+        axes.set_xticks([0, 0.5, 1])
     if name == "seconds":
         axes.set_xscale("log")
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from transxv2s.explain.faithfulness import controls
-from transxv2s.explain.faithfulness.agreement import rank_correlations, structural_similarity
+from transxv2s.explain.faithfulness.agreement import flat, rank_correlations, structural_similarity
 from transxv2s.explain.faithfulness.cases import Case
 from transxv2s.explain.faithfulness.localisation import band_concentration, pointing_game, relevance_mass
 from transxv2s.explain.faithfulness.perturbation import (
@@ -23,6 +24,7 @@ from transxv2s.explain.faithfulness.perturbation import (
     ranking,
 )
 from transxv2s.explain.faithfulness.road import road
+from transxv2s.trust.judgement import Trust, scores_of
 
 Way: TypeAlias = Callable[[Tensor, int], Map]  # image (3, S, S) and a class to its map (S, S), ≥ 0
 Row: TypeAlias = dict[str, str | float]
@@ -56,6 +58,14 @@ MEASURES = {
     "seconds": Measure("seconds", -1),
 }
 
+# of a map to that of a random network: Adebayo et al. (2018) report rank correlations with and without sign
+LIKENESS = ("rank", "absolute_rank", "ssim", "flat")
+
+
+def decisive(stage: str) -> str:
+    """The likeness that decides at a stage: by its size, as +0.8 and −0.8 both keep the map's structure."""
+    return f"absolute_rank_after_{stage}"
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -67,6 +77,7 @@ class Subject:
         logits: The network, as a function.
         ways: The methods by name.
         randomised: By stage, the same methods on the network as it is when it is random up to there.
+        trust: What makes calibrated probabilities and the class that is named of logits; None: softmax.
     """
 
     digest: str
@@ -74,15 +85,21 @@ class Subject:
     logits: Logits
     ways: Mapping[str, Way]
     randomised: Mapping[str, Mapping[str, Way]]
+    trust: Trust | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
         """Methods and controls, the rows of an image."""
         return (*self.ways, *controls.CONTROLS)
 
+    @torch.no_grad()
+    def named(self, image: Tensor) -> int:
+        """The class that users are told, of one image (3, S, S)."""
+        return int(scores_of(self.trust, self.logits(image.unsqueeze(0)).cpu())[1][0].argmax())
+
 
 def measured(subject: Subject, case: Case, randomise: bool) -> list[Row]:
-    """The rows of one image, asked for the class that the network finds most probable.
+    """The rows of one image, asked for the class that is named.
 
     Args:
         subject: Network and methods.
@@ -90,8 +107,8 @@ def measured(subject: Subject, case: Case, randomise: bool) -> list[Row]:
         randomise: Whether maps of the random networks are made too.
     """
     seed = zlib.crc32(case.id.encode())
-    asked = int(subject.logits(case.image.unsqueeze(0))[0].argmax())
-    score = probability_of(subject.logits, asked)
+    asked = subject.named(case.image)
+    score = probability_of(subject.logits, asked, subject.trust)
     timed = {name: _timed(way, case.image, asked) for name, way in subject.ways.items()}
     maps = {name: values for name, (values, _) in timed.items()} | _controls(case, seed)
     agreement = rank_correlations(list(maps.values()))
@@ -106,6 +123,7 @@ def measured(subject: Subject, case: Case, randomise: bool) -> list[Row]:
     return [
         about
         | {"method": name, "seconds": timed[name][1] if name in timed else np.nan}
+        | {"flat": float(flat(values))}
         | _of_map(score, case, values, seed)
         | {f"agrees_{other}": float(r) for other, r in zip(maps, agreement[position], strict=True)}
         | _after(_random_ways(subject, name, randomise), case, asked, values)
@@ -150,9 +168,13 @@ def _after(ways: Mapping[str, Way | None], case: Case, asked: int, values: Map) 
     """Likeness of a map to those of the random networks."""
     row = Row()
     for stage, way in ways.items():
-        row |= {f"rank_after_{stage}": np.nan, f"ssim_after_{stage}": np.nan}
-        if way:
-            other = way(case.image, asked)
-            row[f"rank_after_{stage}"] = float(rank_correlations([values, other])[0, 1])
-            row[f"ssim_after_{stage}"] = structural_similarity(values, other)
+        found = _likeness(values, way(case.image, asked)) if way else dict.fromkeys(LIKENESS, np.nan)
+        row |= {f"{kind}_after_{stage}": value for kind, value in found.items()}
     return row
+
+
+def _likeness(values: Map, other: Map) -> dict[str, float]:
+    """Of a map to another, by the names of LIKENESS; NaN where a rank correlation is not defined."""
+    rank = float(rank_correlations([values, other])[0, 1])
+    found = rank, abs(rank), structural_similarity(values, other), float(flat(other))
+    return dict(zip(LIKENESS, found, strict=True))

@@ -15,6 +15,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from transxv2s.errors import InputError
+from transxv2s.trust.judgement import Trust, scores_of
 
 Map: TypeAlias = NDArray[np.float32]  # (H, W), the larger the more relevant
 Places: TypeAlias = NDArray[np.bool_]  # (H, W)
@@ -28,13 +29,13 @@ STEPS = 10
 AT_ONCE = 32  # images in the network
 
 
-def probability_of(logits: Logits, class_index: int) -> Score:
-    """The probability of one class by softmax, some images at a time."""
+def probability_of(logits: Logits, class_index: int, trust: Trust | None = None) -> Score:
+    """The probability of one class, some images at a time: calibrated, or by softmax without trust."""
 
     @torch.no_grad()
     def score(images: Tensor) -> Values:
-        parts = [logits(part).float().softmax(1)[:, class_index] for part in torch.split(images, AT_ONCE)]
-        return torch.cat(parts).double().cpu().numpy()
+        parts = [logits(part).cpu() for part in torch.split(images, AT_ONCE)]
+        return scores_of(trust, torch.cat(parts))[0][:, class_index]
 
     return score
 
@@ -82,18 +83,17 @@ def shares(steps: int = STEPS) -> Values:
     return np.linspace(0, 1, steps + 1)
 
 
-def curve(score: Score, start: Tensor, end: Tensor, order: Order, steps: int = STEPS) -> Values:
-    """The score at each of the `shares`, as pixels of one image give way to those of another.
+def passage(start: Tensor, end: Tensor, order: Order, steps: int = STEPS) -> Tensor:
+    """An image at each of the `shares`, as its pixels give way to those of another: (steps + 1, 3, H, W).
 
     Args:
-        score: What is asked for.
         start: (3, H, W); the image for deletion, the baseline for insertion.
         end: (3, H, W); the other of the two.
         order: In which pixels change.
         steps: Number of equal steps.
     """
     where = np.stack([leading(order, share, start.shape[1:]) for share in shares(steps)])
-    return score(torch.where(torch.from_numpy(where).to(start.device).unsqueeze(1), end, start))
+    return torch.where(torch.from_numpy(where).to(start.device).unsqueeze(1), end, start)
 
 
 def area(values: Values) -> float:
@@ -104,7 +104,12 @@ def area(values: Values) -> float:
 def deletion_and_insertion(
     score: Score, image: Tensor, baseline: Tensor, order: Order, steps: int = STEPS
 ) -> tuple[float, float]:
-    """Both areas, between 0 and 1: the less the first and the more the second, the better the map."""
-    deletion = curve(score, image, baseline, order, steps)
-    insertion = curve(score, baseline, image, order, steps)
-    return area(deletion), area(insertion)
+    """Both areas, between 0 and 1: the less the first and the more the second, the better the map.
+
+    The curves share their ends, and all images are scored in one go.
+    """
+    away, back = passage(image, baseline, order, steps), passage(baseline, image, order, steps)
+    values = score(torch.cat([away, back[1:-1]]))
+    deletion = values[: steps + 1]
+    insertion = [deletion[-1], *values[steps + 1 :], deletion[0]]
+    return area(deletion), area(np.array(insertion))

@@ -54,12 +54,17 @@ class Rows:
         return cell if name in WORDS else float(cell or math.nan)
 
     def keep(self, files: Mapping[str, str], methods: Collection[str]) -> None:
-        """Keeps images of which the file is the same and all methods are there; writes them anew."""
+        """Keeps images of which all methods are there and the file is the same; writes them anew.
+
+        Args:
+            files: By image, what tells its file's state; other images are of a larger selection and are kept.
+            methods: Those of every image.
+        """
         self.by_image = {
             image: rows
             for image, rows in self.by_image.items()
-            if {row["file"] for row in rows} == {files.get(image)}
-            and {r["method"] for r in rows} == set(methods)
+            if {row["method"] for row in rows} == set(methods)
+            and (image not in files or {row["file"] for row in rows} == {files[image]})
         }
         kept = [row for rows in self.by_image.values() for row in rows]
         write_whole(self._path, ",".join(self._columns) + "\n" + self._lines(kept))

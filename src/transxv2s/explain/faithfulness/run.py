@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,14 +14,15 @@ from transxv2s.checkpoint import Checkpoint, read_seen_images
 from transxv2s.datasets.copies import fingerprints_of
 from transxv2s.datasets.provenance import Overlap, SeenImages, overlap
 from transxv2s.datasets.records import Record
+from transxv2s.engines.lean import LeanNetwork
 from transxv2s.errors import CheckpointError
 from transxv2s.evaluation.run import Chosen
 from transxv2s.explain.faithfulness import perturbation, road
 from transxv2s.explain.faithfulness.cases import Case, choose, prepare
 from transxv2s.explain.faithfulness.figure import draw, png
 from transxv2s.explain.faithfulness.localisation import BAND
-from transxv2s.explain.faithfulness.measures import MEASURES, Subject, Way, measured
-from transxv2s.explain.faithfulness.perturbation import Map
+from transxv2s.explain.faithfulness.measures import LIKENESS, MEASURES, Subject, Way, measured
+from transxv2s.explain.faithfulness.perturbation import Logits, Map
 from transxv2s.explain.faithfulness.randomisation import cascade
 from transxv2s.explain.faithfulness.rows import Rows
 from transxv2s.explain.faithfulness.summary import LIMIT, summarise
@@ -33,6 +33,7 @@ from transxv2s.nets.transxv2s import TransXV2SNet
 from transxv2s.progress import progress
 
 IMAGES, RANDOMISED = 200, 40
+ASKED = "the class that is named"  # not always the most probable one, see `trust.adjustment`
 ROWS, RESULTS, FIGURE = "faithfulness.csv", "faithfulness.json", "faithfulness.png"
 
 
@@ -45,7 +46,7 @@ def subject_of(
     seed: int = 0,
     bfloat16: bool = False,
 ) -> Subject:
-    """A checkpoint's network and methods, ready to be judged; probabilities are the calibrated ones.
+    """A checkpoint's network and methods, ready to be judged as users see them.
 
     Args:
         checkpoint: Its network is moved to the device, otherwise left as it is.
@@ -53,7 +54,7 @@ def subject_of(
         target: What is explained, as for `heat_maps`.
         device: Where the network runs.
         seed: Of the randomisation.
-        bfloat16: Score perturbed images in bfloat16, which is several times as fast on processors that have
+        bfloat16: Score changed images in bfloat16, which is several times as fast on processors that have
             it and moves probabilities by up to about 0.02; maps are made in float32 all the same.
 
     Raises:
@@ -62,23 +63,34 @@ def subject_of(
     network, config = checkpoint.model.eval().to(device), checkpoint.config
     if not isinstance(network, TransXV2SNet):
         raise CheckpointError(f"heat maps of a {type(network).__name__} cannot be made; name a TransXV2S-Net")
-    judge = checkpoint.judge()
     network.to(memory_format=torch.channels_last)
-
-    def logits(images: Tensor) -> Tensor:
-        with torch.no_grad(), torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bfloat16):
-            found: Tensor = network(images.to(device, memory_format=torch.channels_last))
-        if judge is None:
-            return found.float()
-        return torch.from_numpy(np.log(judge.trust.scaling.probabilities(found.float().cpu()).clip(1e-30)))
-
     return Subject(
         checkpoint.digest,
         config.to_taxonomy().codes,
-        logits,
+        scorer(network, device, bfloat16),
         ways(network, methods, target),
         {stage: ways(random, methods, target) for stage, random in cascade(network, seed=seed).items()},
+        config.trust,
     )
+
+
+def scorer(network: TransXV2SNet, device: torch.device | str, bfloat16: bool) -> Logits:
+    """The logits of images (N, 3, S, S) by the lean copy of a network that the engines run.
+
+    Not by an engine: they take whole grey levels, and to a blurred image their steps are an edge that the
+    network sees.
+    """
+    lean = LeanNetwork(network)
+    if bfloat16:
+        lean.in_bfloat16()
+    lean.to(device).to(memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def logits(images: Tensor) -> Tensor:
+        found: Tensor = lean(images.to(device, memory_format=torch.channels_last))[0]
+        return found
+
+    return logits
 
 
 def ways(network: TransXV2SNet, methods: Sequence[str], target: str) -> dict[str, Way]:
@@ -104,7 +116,7 @@ def evaluate(
     Args:
         subject: Network and methods.
         cases: The images.
-        out: Folder for the files.
+        out: Folder for the files; its rows of other images stay there and do not count.
         randomised: On how many of the images, the first ones, maps of the random networks are made.
         settings: What else decides the rows: those made with other settings are refused.
         notes: What else goes into the JSON.
@@ -137,6 +149,7 @@ def _settings(subject: Subject, randomised: int) -> dict[str, Any]:
     """All that decides a row, beside the image."""
     return {
         "checkpoint": subject.digest,
+        "asked": ASKED,
         "methods": list(subject.ways),
         "steps": perturbation.STEPS,
         "blur": perturbation.BLUR,
@@ -150,8 +163,8 @@ def _settings(subject: Subject, randomised: int) -> dict[str, Any]:
 
 def _numbers(subject: Subject) -> list[str]:
     agreement = [f"agrees_{name}" for name in subject.names]
-    after = [f"{kind}_after_{stage}" for stage in subject.randomised for kind in ("rank", "ssim")]
-    return ["probability", "lesion_area", *MEASURES, *agreement, *after]
+    after = [f"{kind}_after_{stage}" for stage in subject.randomised for kind in LIKENESS]
+    return ["probability", "lesion_area", "flat", *MEASURES, *agreement, *after]
 
 
 def _counts(cases: Sequence[Case]) -> dict[str, int]:
@@ -203,15 +216,15 @@ def run_evaluation(
     records, preprocessing = choose(unseen, masks, images, seed), checkpoint.config.preprocessing
     codes = chosen.reading.taxonomy.codes
     cases = [prepare(r, codes[r.label], lesion_of(chosen, r), masks[r.id], preprocessing) for r in records]
-    decisive = {
+    settings = {
         "dataset": chosen.name,
         "protocol": chosen.protocol(),
         "target": target,
         "seed": seed,
-        "bfloat16": bfloat16,
+        "scored_by": f"lean network, {'bfloat16' if bfloat16 else 'float32'}",
     }
     notes = {"left_out_as_seen_in_training": found}
-    return evaluate(subject, cases, out, randomised=randomised, settings=decisive, notes=notes)
+    return evaluate(subject, cases, out, randomised=randomised, settings=settings, notes=notes)
 
 
 def lesion_of(chosen: Chosen, record: Record) -> str:
@@ -220,7 +233,7 @@ def lesion_of(chosen: Chosen, record: Record) -> str:
 
 
 def _unseen(checkpoint: Checkpoint, records: Sequence[Record]) -> tuple[list[Record], Overlap]:
-    """Without images that the network has seen in training or validation, and how many those are."""
+    """Without images that the checkpoint has seen, and how many those are."""
     content = checkpoint.directory and read_seen_images(checkpoint.directory, checkpoint.config)
     seen = SeenImages.from_bytes(content) if content else None
     found, dropped = overlap(seen, records, fingerprints_of(records))

@@ -2,8 +2,9 @@
 
 A method passes if on average, with the whole 95 % interval of the paired difference, it is better than both
 controls in every measure that decides (deletion and insertion under both baselines, ROAD), and if its maps
-on the wholly random network are others: the interval of the rank correlation ends below LIMIT. The masks do
-not decide, as a network may be right to look beside the lesion.
+on the wholly random network are others: the interval of the rank correlation's mean size ends below LIMIT.
+Flat maps have no rank correlation and speak neither for nor against a method. The masks do not decide, as a
+network may be right to look beside the lesion.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,11 +13,11 @@ from typing import TypedDict
 import numpy as np
 
 from transxv2s.explain.faithfulness.controls import CONTROLS
-from transxv2s.explain.faithfulness.measures import MEASURES, Row
+from transxv2s.explain.faithfulness.measures import MEASURES, Row, decisive
 from transxv2s.explain.faithfulness.perturbation import Values
 from transxv2s.scoring.bootstrap import DRAWS, LEVEL, Interval, bootstrap, lesion_numbers
 
-LIMIT = 0.5  # rank correlation with the map of the random network
+LIMIT = 0.5  # size of the rank correlation with the map of the random network
 
 Means = dict[str, Interval]
 
@@ -83,7 +84,8 @@ def summarise(rows: Sequence[Sequence[Row]], lesions: Sequence[str], last_stage:
         method: {control: _better(deciding[method], deciding[control], lesions) for control in CONTROLS}
         for method in methods
     }
-    verdicts = {m: verdict(against[m], means[m].get(f"rank_after_{last_stage}")) for m in methods}
+    after = {m: means[m][decisive(last_stage)] if last_stage else None for m in methods}
+    verdicts = {m: verdict(against[m], after[m]) for m in methods}
     passing = [method for method in methods if verdicts[method]["passes"]]
     best = max(passing, key=lambda method: means[method]["road"]["value"] or 0.0, default=None)
     return {
@@ -113,7 +115,8 @@ def verdict(against: dict[str, Means], after: Interval | None) -> Verdict:
 
     Args:
         against: By control and measure, by how much the method is better.
-        after: Rank correlation with the map of the wholly random network; None where it was not measured.
+        after: Size of the rank correlation with the map of the wholly random network; None where it was not
+            measured.
     """
     failures = [
         f"{measure.title}: not better than the control {control} ({_words(found[name])})"
@@ -124,9 +127,9 @@ def verdict(against: dict[str, Means], after: Interval | None) -> Verdict:
     ]
     high = after and after["high"]
     if after is None or high is None:
-        failures.append("was not tried on a random network")
+        failures.append("was not tried on a random network, or all its maps there are flat")
     elif high >= LIMIT:
-        failures.append(f"keeps its map on a random network (rank correlation {_words(after)})")
+        failures.append(f"keeps its map on a random network (|rank correlation| {_words(after)})")
     return {"passes": not failures, "failures": failures}
 
 

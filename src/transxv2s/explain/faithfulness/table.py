@@ -2,17 +2,17 @@
 
 from rich.table import Table
 
-from transxv2s.explain.faithfulness.measures import MEASURES
-from transxv2s.explain.faithfulness.summary import Summary
+from transxv2s.explain.faithfulness.measures import MEASURES, decisive
+from transxv2s.explain.faithfulness.summary import Means, Summary
 from transxv2s.scoring.bootstrap import Interval
 
 
 def table(summary: Summary) -> Table:
     """A row for each method and control, a column for each measure and each stage of the randomisation."""
     first = next(iter(summary["means"].values()))
-    stages = [name for name in first if name.startswith("rank_after_")]
+    stages = [name.removeprefix("rank_after_") for name in first if name.startswith("rank_after_")]
     titles = [measure.title for measure in MEASURES.values()]
-    titles += [f"rank, random: {stage.removeprefix('rank_after_')}" for stage in stages]
+    titles += [f"|rank|, random: {stage}" for stage in stages]
     shown = Table(title=f"{summary['images']:,} images of {summary['lesions']:,} lesions, 95 % intervals")
     shown.add_column("method")
     for title in titles:
@@ -21,8 +21,16 @@ def table(summary: Summary) -> Table:
     for method, means in summary["means"].items():
         found = summary["verdicts"].get(method)
         passes = "control" if found is None else "yes" if found["passes"] else "no"
-        shown.add_row(method, *(_cell(means[name]) for name in (*MEASURES, *stages)), passes)
+        measures, after = (_cell(means[name]) for name in MEASURES), (_after(means, s) for s in stages)
+        shown.add_row(method, *measures, *after, passes)
     return shown
+
+
+def _after(means: Means, stage: str) -> str:
+    """Likeness to the maps of a random network, and how many of these were flat if any was."""
+    share = means[f"flat_after_{stage}"]["value"]
+    flat = f"\n{share:.0%} flat" if share else ""
+    return _cell(means[decisive(stage)]) + flat
 
 
 def _cell(interval: Interval) -> str:
