@@ -37,6 +37,16 @@ from transxv2s.imaging.pipeline import resize
 WIDTH, HEIGHT, QUALITY = 600, 450, 90
 BATCH = 16  # as `predict` by default
 GROWTH = (100, 1_000, 10_000)
+PREDICT = """
+import sys
+from transxv2s.cli.app import main
+from transxv2s.memory import peak_mebibytes
+
+try:
+    main(["predict", *sys.argv[1:]])
+finally:
+    print(peak_mebibytes())
+"""
 
 
 def write_images(uda1: Path, folder: Path, number: int) -> list[Image]:
@@ -96,22 +106,31 @@ def shares(rates: dict[str, list[float]], shared: bool) -> list[float]:
 
 
 def growth(folder: Path, engine: str) -> list[dict[str, float]]:
-    """Time and peak memory of the command on the first 100, 1,000, 10,000 images; start-up is in both."""
+    """Time, peak memory and bytes a line of `predict --lines` on the first 100, 1,000, 10,000 images."""
     rows = []
     for number in GROWTH:
         some, lines = folder / f"some-{number}", folder / f"{number}.jsonl"
         some.mkdir()
         for n in range(number):
             (some / f"{n:05}.jpg").hardlink_to(folder / f"{n:05}.jpg")
-        command = [sys.executable, "-m", "transxv2s", "predict", str(some), "--lines", str(lines)]
-        begin = time.perf_counter()
-        process = subprocess.Popen([*command, "--engine", engine], stdout=subprocess.DEVNULL)  # noqa: S603
-        _, status, usage = os.wait4(process.pid, 0)
-        assert os.waitstatus_to_exitcode(status) == 0, "the command failed"
-        assert lines.read_bytes().count(b"\n") == number
-        seconds = time.perf_counter() - begin
-        rows.append({"images": number, "seconds": seconds, "peak_mib": usage.ru_maxrss / 1024})
+        seconds, peak = run_alone([str(some), "--lines", str(lines), "--engine", engine])
+        content = lines.read_bytes()
+        assert content.count(b"\n") == number
+        row = {"images": number, "seconds": seconds, "peak_mib": peak, "bytes_a_line": len(content) / number}
+        rows.append(row)
     return rows
+
+
+def run_alone(arguments: Sequence[str]) -> tuple[float, float]:
+    """`predict` in a process of its own: seconds, start-up included, and peak memory in MiB.
+
+    The process says its peak itself: what the system says of a child counts this process too, whose images
+    and network would hide all growth.
+    """
+    begin = time.perf_counter()
+    command = [sys.executable, "-c", PREDICT, *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603
+    return time.perf_counter() - begin, float(done.stdout.splitlines()[-1])
 
 
 def show(results: dict[str, Any]) -> Table:
@@ -122,10 +141,12 @@ def show(results: dict[str, Any]) -> Table:
     for name, values in results["images_per_second"].items():
         table.add_row(name, f"{statistics.median(values):.1f} ({min(values):.1f} to {max(values):.1f})")
     table.add_row("of what the parts allow", f"{results['share']:.0%}")
+    table.add_row("bytes an image", f"{results['bytes_an_image']:,.0f}")
     for row in results.get("growth", []):
         rate = row["images"] / row["seconds"]
         table.add_row(
-            f"{row['images']:,} images, start-up included", f"{rate:.1f}, {row['peak_mib']:,.0f} MiB"
+            f"{row['images']:,} images, start-up included",
+            f"{rate:.1f}, {row['peak_mib']:,.0f} MiB, {row['bytes_a_line']:,.0f} bytes a line",
         )
     return table
 
@@ -152,6 +173,7 @@ def main() -> None:
             "cores": os.cpu_count(),
             "engine": classifier.engine,
             "images": arguments.images,
+            "bytes_an_image": statistics.mean(image.file.stat().st_size for image in images),
             "shared_cores": shared,
             "images_per_second": rates,
             "share": statistics.median(shares(rates, shared)),

@@ -1,20 +1,22 @@
 """Very many images into a file of lines: every image once, whatever stops the run."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from transxv2s.bulk import Here, Image, examine_into, read_lines
+from transxv2s.bulk import Here, Image, Line, examine_into, read_lines
 from transxv2s.classifier import Classifier, Prepared
 from transxv2s.errors import DataError, ImageError
 from transxv2s.files import growing as growing_file
+from transxv2s.files import readable, state_key
 from transxv2s.finding import Finding
 
 
@@ -41,6 +43,46 @@ class Counting:
         return self._classifier.findings(images)
 
 
+class Pretending:
+    """An examiner without a network, which is killed after some images."""
+
+    def __init__(self, images: int = 1000) -> None:
+        self.maker = {"checkpoint": "of a test", "engine": "eager"}
+        self._left = images
+        self.ids: list[str] = []
+
+    def lines(self, images: Sequence[Image]) -> Iterator[list[Line]]:
+        for image in images:
+            self._left -= 1
+            if self._left < 0:
+                raise KeyboardInterrupt
+            self.ids.append(image.id)
+            named = {"file": readable(image.file), "id": image.id, "place": image.place}
+            yield [named | {"state": state_key(image.file).hex(), "decision": "answer"} | self.maker]
+
+
+def files_in(folder: Path, names: Sequence[str]) -> list[Image]:
+    """Files that no picture is in, for examiners that do not look."""
+    folder.mkdir(exist_ok=True)
+    images = [Image(folder / name, f"id of {readable(name)}") for name in names]
+    for image in images:
+        image.file.write_bytes(os.fsencode(image.file))
+    return images
+
+
+def test_an_image_that_is_told_to_be_of_another_group_is_examined_again(
+    classifier: Classifier, images: list[Image], tmp_path: Path
+) -> None:
+    path = tmp_path / "found.jsonl"
+    examine_into(path, Here(classifier, 3), images)
+    regrouped = [images[0]._replace(group="here"), *images[1:]]
+    counting = Counting(classifier)
+    for examined in (["id 0"], []):
+        counting.ids.clear()
+        examine_into(path, Here(counting, 3), regrouped)  # type: ignore[arg-type]
+        assert counting.ids == examined
+
+
 def files_of(path: Path) -> list[str]:
     return [line["file"] for line in read_lines(path)]
 
@@ -51,7 +93,7 @@ def test_lines_are_the_findings_in_order(classifier: Classifier, images: list[Im
     assert (done.examined, done.failed, done.kept) == (len(images), 0, 0)
     for image, line in zip(images, read_lines(path), strict=True):
         assert line.pop("file") == str(image.file)
-        assert len(line.pop("state")) == 32
+        assert len(line.pop("state")) == len(line.pop("place")) == 32
         assert line.pop("engine") == "eager"
         finding = Finding.model_validate(line)
         alone = classifier.classify(image.file)
@@ -114,29 +156,132 @@ def test_a_stopped_run_goes_on_and_a_torn_line_is_made_again(
     assert files_of(path) == [str(image.file) for image in images]
 
 
-def test_a_file_of_another_checkpoint_or_of_something_else_is_left_alone(
-    classifier: Classifier, images: list[Image], tmp_path: Path
-) -> None:
+def test_a_stopped_run_that_extends_a_finished_file_keeps_what_it_made(tmp_path: Path) -> None:
+    path, images = tmp_path / "found.jsonl", files_in(tmp_path / "many", "abcdef")
+    examine_into(path, Pretending(), images[:2])
+    with pytest.raises(KeyboardInterrupt):
+        examine_into(path, Pretending(2), images)
+    last = Pretending()
+    assert examine_into(path, last, images).kept == 4
+    assert last.ids == [image.id for image in images[4:]]
+    assert files_of(path) == [str(image.file) for image in images]
+
+
+def test_neither_a_stopped_run_nor_a_file_that_came_in_its_place_is_lost(tmp_path: Path) -> None:
+    path, images = tmp_path / "found.jsonl", files_in(tmp_path / "many", "abcd")
+    examine_into(path, Pretending(), images[:2])
+    path.rename(growing_file(path))
+    examine_into(tmp_path / "other.jsonl", Pretending(), images[1:3])
+    (tmp_path / "other.jsonl").rename(path)
+    last = Pretending()
+    examine_into(path, last, images)
+    assert last.ids == [images[3].id]
+    assert files_of(path) == [str(image.file) for image in images]
+
+
+def test_lines_of_images_that_are_not_asked_for_stay_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "found.jsonl"
-    examine_into(path, Here(classifier, 2), images[:1])
-    line = next(read_lines(path))
-    for key in ("checkpoint", "engine"):
-        other = json.dumps(line | {key: "of others"}) + "\n"
-        path.write_text(other)
-        with pytest.raises(DataError, match="findings of another checkpoint or engine"):
-            examine_into(path, Here(classifier, 2), images[:1])
-        assert path.read_text() == other
-    path.write_text("my diary\n")
-    with pytest.raises(DataError, match=r"line 1 of .* is none of ours"):
-        examine_into(path, Here(classifier, 2), images[:1])
-    assert path.read_text() == "my diary\n"
+    first, second = files_in(tmp_path / "a", "xyz"), files_in(tmp_path / "b", "xyz")
+    examine_into(path, Pretending(), first)
+    before = path.read_bytes()
+    done = examine_into(path, Pretending(), second)
+    assert (done.examined, done.kept) == (3, 0)
+    assert path.read_bytes().startswith(before)
+    assert files_of(path) == [str(image.file) for image in first + second]
 
 
-def test_a_place_that_cannot_be_written_is_named(
-    classifier: Classifier, images: list[Image], tmp_path: Path
+def test_an_image_is_known_by_its_place_however_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    path, images = tmp_path / "found.jsonl", files_in(tmp_path / "many", "abc")
+    monkeypatch.chdir(tmp_path)
+    examine_into(path, Pretending(), [Image(Path("many") / i.file.name, i.id) for i in images])
+    assert files_of(path) == ["many/a", "many/b", "many/c"]
+    again = Pretending()
+    assert examine_into(path, again, images).kept == 3
+    assert again.ids == []
+    assert files_of(path) == [str(image.file) for image in images]
+
+
+def test_kept_lines_have_the_ids_of_the_run_that_asks(tmp_path: Path) -> None:
+    """More images make other ids unique: an old line must not have one that is now another's."""
+    path, (a, b) = tmp_path / "found.jsonl", files_in(tmp_path / "many", "ab")
+    examine_into(path, Pretending(), [Image(b.file, "same")])
+    examine_into(path, Pretending(), [Image(a.file, "same"), Image(b.file, "same_2")])
+    assert {line["file"]: line["id"] for line in read_lines(path)} == {
+        str(a.file): "same",
+        str(b.file): "same_2",
+    }
+
+
+def test_names_that_differ_in_bytes_that_are_no_text_are_two_files(tmp_path: Path) -> None:
+    names = [os.fsdecode(name) for name in (b"x\xfe.jpg", b"x\xff.jpg")]
+    path, images = tmp_path / "found.jsonl", files_in(tmp_path / "many", names)
+    assert readable(images[0].file) == readable(images[1].file)
+    assert examine_into(path, Pretending(), images).examined == 2
+    assert examine_into(path, Pretending(), images[1:]).kept == 1
+    assert examine_into(path, Pretending(), images).kept == 2
+    assert {line["place"] for line in read_lines(path)} == {image.place for image in images}
+
+
+def test_two_runs_at_once_do_not_meet(tmp_path: Path) -> None:
+    path, images = tmp_path / "found.jsonl", files_in(tmp_path / "many", "abc")
+
+    class Crossing(Pretending):
+        def lines(self, images: Sequence[Image]) -> Iterator[list[Line]]:
+            for lines in super().lines(images):
+                yield lines
+                with pytest.raises(DataError, match=r"another run is writing .*found\.jsonl: wait for it"):
+                    examine_into(path, Pretending(), images)
+
+    assert examine_into(path, Crossing(), images).examined == 3
+    assert files_of(path) == [str(image.file) for image in images]
+    assert examine_into(path, Pretending(), images).kept == 3
+
+
+def test_a_file_of_another_checkpoint_or_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    path, images = tmp_path / "found.jsonl", files_in(tmp_path / "many", "a")
+    examine_into(path, Pretending(), images)
+    line = next(read_lines(path))
+    for other, sentence in (
+        ({"checkpoint": "of others"}, "findings of another checkpoint: name another file"),
+        (
+            {"engine": "openvino-int8"},
+            "of the engine openvino-int8, which is not eager: take --engine openvino-",
+        ),
+    ):
+        content = json.dumps(line | other) + "\n"
+        path.write_text(content)
+        with pytest.raises(DataError, match=sentence):
+            examine_into(path, Pretending(), images)
+        assert path.read_text() == content
+    for diary in ("my diary\n", "[1]\n", json.dumps(line | {"place": []}) + "\n"):
+        path.write_text(diary)
+        with pytest.raises(DataError, match=r"line 1 of .* is none of ours"):
+            examine_into(path, Pretending(), images)
+        assert path.read_text() == diary
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
     with pytest.raises(DataError, match="cannot be written"):
-        examine_into(tmp_path / "missing" / "found.jsonl", Here(classifier, 2), images)
+        examine_into(tmp_path / "file" / "found.jsonl", Pretending(), [])
+
+
+def test_a_place_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "found.jsonl").mkdir()
+    with pytest.raises(DataError, match="cannot be read"):
+        examine_into(tmp_path / "found.jsonl", Pretending(), [])
+
+
+def test_what_fails_in_the_examiner_is_not_laid_to_the_file(tmp_path: Path) -> None:
+    class Failing(Pretending):
+        def lines(self, images: Sequence[Image]) -> Iterator[list[Line]]:
+            yield from super().lines(images)
+            raise OSError("the network cable")
+
+    with pytest.raises(OSError, match="the network cable"):
+        examine_into(tmp_path / "found.jsonl", Failing(), [])
 
 
 def test_a_killed_command_goes_on_without_repeating_work(images: list[Image], tmp_path: Path) -> None:

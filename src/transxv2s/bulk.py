@@ -1,11 +1,14 @@
 """Findings of very many images in a file of JSON lines that grows as they are made.
 
-One line an image: a finding with the file it came from in front, or `{"file": …, "reason": …}` of one that
-cannot be examined. Memory does not grow with the images but for their names, and a stopped run goes on where
-it was: a line counts if it is whole, of the same checkpoint and engine, and of the same state of the file.
+One line an image: a finding with the file it came from in front, or the reason why it cannot be examined.
+Memory does not grow with the images but for their names, and a stopped run goes on where it was: a line
+counts if it is whole, of the same checkpoint and engine, and of the same state of the file. Lines of images
+that are not asked for stay.
 """
 
+import hashlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,18 +18,26 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from transxv2s.ahead import batches_ahead
 from transxv2s.classifier import Classifier, Prepared
 from transxv2s.errors import DataError, ImageError
-from transxv2s.files import append, growing, readable, replacing, state_key
+from transxv2s.files import KEY_BYTES, alone, append, growing, readable, replacing, state_key, writing
 from transxv2s.finding import Finding
 from transxv2s.progress import progress
 
 Line: TypeAlias = dict[str, Any]
 
+KEYS = ("file", "place", "state", "checkpoint", "engine")  # of every line
+
 
 class Image(NamedTuple):
-    """A file to examine, and the id of its finding."""
+    """A file to examine, the id of its finding, and its group where prediction sets are fitted by group."""
 
     file: Path
     id: str
+    group: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Tells this file from all others: a digest of its absolute path, byte for byte."""
+        return hashlib.blake2b(os.fsencode(self.file.absolute()), digest_size=KEY_BYTES).hexdigest()
 
 
 class Done(NamedTuple):
@@ -85,7 +96,11 @@ class Here:
 
 
 def examine_into(path: Path, examiner: Examiner, images: Sequence[Image]) -> Done:
-    """Examines images into a file of lines; what it holds already of the same image files is kept.
+    """Examines images into a file of lines, which keeps what it holds already.
+
+    First come the lines that were there, in their order: those of other images as they are; those of images
+    asked for under this run's path and id, but not if the file has changed since. New lines follow, from this
+    process in the order of the images, from a cluster as they come.
 
     Args:
         path: The file. While work is under way it has `.partial` after its name.
@@ -93,22 +108,21 @@ def examine_into(path: Path, examiner: Examiner, images: Sequence[Image]) -> Don
         images: Files with ids of their own.
 
     Raises:
-        DataError: The file holds findings of another checkpoint, is none of ours, or cannot be written.
+        DataError: The file holds findings of another checkpoint or engine, is none of ours, is being written
+            by another run, or cannot be read or written.
     """
-    partial_file = growing(path)
-    wanted = {readable(image.file): image for image in images}
-    try:
-        kept = _keep(path if path.exists() else partial_file, partial_file, wanted, examiner.maker)
+    wanted = {image.place: image for image in images}
+    with alone(path):
+        kept = _keep(path, wanted, examiner.maker)
         failed = sum(kept.values())
-        with partial_file.open("ab") as stream, progress("Examining", len(images)) as advance:
+        todo = [image for place, image in wanted.items() if place not in kept]
+        with progress("Examining", len(wanted)) as advance:
             advance(len(kept))
-            for lines in examiner.lines([image for name, image in wanted.items() if name not in kept]):
-                append(stream, b"".join(map(_encoded, lines)))
+            for lines in _grow(path, examiner.lines(todo)):
                 failed += sum("reason" in line for line in lines)
                 advance(len(lines))
-        partial_file.replace(path)
-    except OSError as error:
-        raise DataError(f"{path} cannot be written ({error.strerror}); name another place.") from error
+        with writing(path):
+            growing(path).replace(path)
     return Done(len(wanted) - failed, failed, len(kept))
 
 
@@ -116,51 +130,98 @@ def read_lines(path: Path) -> Iterator[Line]:
     """The whole lines of a file, one after the other; one that was cut off is left out.
 
     Raises:
-        DataError: A line is none of ours.
+        DataError: A line is none of ours, or the file cannot be read.
     """
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            if not line.endswith(b"\n"):
-                return
-            try:
-                found = json.loads(line)
-                found["file"], found["state"], found["checkpoint"], found["engine"]
-            except (ValueError, KeyError, TypeError):
-                raise DataError(f"line {number} of {path} is none of ours: name another file") from None
-            yield found
+    try:
+        with path.open("rb") as stream:
+            for number, line in enumerate(stream, start=1):
+                if not line.endswith(b"\n"):
+                    return
+                yield _decoded(line, number, path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); name another file.") from error
 
 
-def _keep(before: Path, after: Path, wanted: dict[str, Image], maker: dict[str, str]) -> dict[str, bool]:
-    """Writes the lines that still hold anew; by file, whether it has failed."""
+def _decoded(encoded: bytes, number: int, path: Path) -> Line:
+    try:
+        line: Line = json.loads(encoded)
+        if all(isinstance(line[key], str) for key in KEYS):
+            return line
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise DataError(f"line {number} of {path} is none of ours: name another file")
+
+
+def _keep(path: Path, wanted: dict[str, Image], maker: dict[str, str]) -> dict[str, bool]:
+    """Begins the growing file with the lines that still hold; of images asked for, whether they failed."""
     kept: dict[str, bool] = {}
-    with replacing(after) as stream:
-        for line in read_lines(before) if before.exists() else ():
-            if any(line[key] != value for key, value in maker.items()):
-                raise DataError(f"{before} holds findings of another checkpoint or engine: name another file")
-            image = wanted.get(line["file"])
-            if image and line["file"] not in kept and line["state"] == _state(image):
+    with writing(path), replacing(growing(path)) as stream:
+        for line in _there(path, maker):
+            image = wanted.get(line["place"])
+            if image is None:
                 stream.write(_encoded(line))
-                kept[line["file"]] = "reason" in line
+            elif line["state"] == _state(image):
+                stream.write(_encoded(line | _named(image)))
+                kept[image.place] = "reason" in line
     return kept
+
+
+def _there(path: Path, maker: dict[str, str]) -> Iterator[Line]:
+    """One line an image: of a stopped run, and then of the finished file which that run extends."""
+    seen: set[str] = set()
+    for source in (growing(path), path):
+        for line in read_lines(source) if source.exists() else ():
+            _check_maker(source, line, maker)
+            if line["place"] not in seen:
+                seen.add(line["place"])
+                yield line
+
+
+def _check_maker(path: Path, line: Line, maker: dict[str, str]) -> None:
+    other = {key: line[key] for key, value in maker.items() if line[key] != value}
+    if "checkpoint" in other:
+        raise DataError(f"{path} holds findings of another checkpoint: name another file")
+    if other:
+        raise DataError(
+            f"{path} holds findings of the engine {other['engine']}, which is not {maker['engine']}: "
+            f"take --engine {other['engine']}, or name another file"
+        )
+
+
+def _grow(path: Path, made: Iterator[list[Line]]) -> Iterator[list[Line]]:
+    """Adds lines to the growing file; each time they come out here, they are safe on the disk."""
+    with writing(path):
+        stream = growing(path).open("ab")
+    with stream:
+        for lines in made:
+            with writing(path):
+                append(stream, b"".join(map(_encoded, lines)))
+            yield lines
 
 
 def _line(image: Image, state: str, found: Finding | str, maker: dict[str, str]) -> Line:
     said = {"reason": found} if isinstance(found, str) else found.model_dump(mode="json")
-    return {"file": readable(image.file), "state": state, **said, **maker}
+    return {**_named(image), "place": image.place, "state": state, **said, **maker}
+
+
+def _named(image: Image) -> Line:
+    """What this run calls an image."""
+    return {"file": readable(image.file), "id": image.id}
 
 
 def _prepare(classifier: Classifier, image: Image) -> tuple[Prepared | str, str]:
     """The image without its original, or why it cannot be examined; and the state of its file before."""
     state = _state(image)
     try:
-        prepared = classifier.prepare(image.file)
+        prepared = classifier.prepare(image.file, group=image.group)
     except ImageError as error:
         return error.reason, state
     return replace(prepared, id=image.id, original=prepared.seen), state
 
 
 def _state(image: Image) -> str:
-    return state_key(image.file).hex()
+    """Of the file, and of what is told of its group: with another one, another set may be found."""
+    return " ".join(filter(None, (state_key(image.file).hex(), image.group)))
 
 
 def _encoded(line: Line) -> bytes:

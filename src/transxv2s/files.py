@@ -1,4 +1,4 @@
-"""Writing files so that no half of one is ever found, reading YAML, telling a changed file, naming files."""
+"""Writing files so that no half of one is ever found nor two runs meet, reading YAML, telling files apart."""
 
 import hashlib
 import os
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import yaml
+from filelock import FileLock, Timeout
 
 from transxv2s.errors import ConfigError, DataError
 
@@ -35,17 +36,46 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Around what writes a file, and nothing else that the system could refuse.
+
+    Raises:
+        DataError: It cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{path} cannot be written ({error.strerror}); name another place.") from error
+
+
 def write_whole(path: Path, content: str | bytes) -> None:
     """Writes a file beside its place and moves it there; text as UTF-8.
 
     Raises:
         DataError: It cannot be written.
     """
+    with writing(path), replacing(path) as stream:
+        stream.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Holds a file for one process at a time; the system lets go when the process dies, however it dies.
+
+    Raises:
+        DataError: Another process holds it, or its folder cannot be written.
+    """
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    with writing(path):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise DataError(f"another run is writing {path}: wait for it, or name another file") from None
     try:
-        with replacing(path) as stream:
-            stream.write(content.encode() if isinstance(content, str) else content)
-    except OSError as error:
-        raise DataError(f"{path} cannot be written ({error.strerror}); name another place.") from error
+        yield
+    finally:
+        lock.release()
 
 
 def growing(path: Path) -> Path:

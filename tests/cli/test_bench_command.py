@@ -3,12 +3,22 @@
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from cli.conftest import Run
+from transxv2s.bench import run as bench_run
+from transxv2s.bench.accuracy import Labelled
 from transxv2s.bench.rounds import in_turns
+from transxv2s.bench.start import Start, start
+from transxv2s.checkpoint import read_checkpoint
 from transxv2s.cli import main
+from transxv2s.cli.bench import _kept
+from transxv2s.engines.choice import choose
+from transxv2s.engines.engine import EngineError
 
 QUICK = ("--seconds", "0", "--rounds", "1")
 
@@ -42,15 +52,21 @@ def test_latency_measures_start_and_memory(run: Run, checkpoint: Path, study: Pa
 
 
 def test_throughput_prices_engines_on_labelled_images(
-    run: Run, checkpoint: Path, study: Path, tmp_path: Path
+    run: Run, checkpoint: Path, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from cli.conftest import draw_lesion
     from transxv2s.classifier import Classifier
 
+    def starts(_: Path, engine: str, *__: object) -> Start:
+        if engine == "eager":
+            return Start(3.0, 500.0)
+        raise EngineError("there is no memory")
+
+    monkeypatch.setattr(bench_run, "start", starts)
     drawn = {tmp_path / "labelled" / code / f"{n}.png": code for n, code in enumerate(("MEL", "MEL", "NV"))}
     for seed, path in enumerate(drawn):
         draw_lesion(path, seed)
-    rows_file, figure = tmp_path / "rows.json", tmp_path / "figure.png"
+    rows_file, figure = tmp_path / "new" / "rows.json", tmp_path / "other" / "figure.png"
     result = run(
         *("bench", "throughput", "--checkpoint", checkpoint, "--images", study / "a.png", *QUICK),
         *("--engines", "eager-bfloat16", "--no-baselines", "--json", rows_file, "--figure", figure),
@@ -64,7 +80,14 @@ def test_throughput_prices_engines_on_labelled_images(
     for row in (row for row in rows if row["role"] == "reference"):
         assert row["balanced_accuracy_change"] == 0
         assert row["balanced_accuracy"] == (sum(right[:2]) / 2 + right[2]) / 2
-    assert all(0 <= row["agreement"] <= 1 for row in rows)
+    for row in rows:
+        assert 0 <= row["agreement"] <= 1
+        low, high = row["balanced_accuracy_change_low"], row["balanced_accuracy_change_high"]
+        assert low <= row["balanced_accuracy_change"] <= high
+        assert (row["labelled_images"], row["rarest_class_images"]) == (3, 0)
+    assert "3 labelled images, 0 of the rarest class: too few to tell half a point" in result.out
+    assert "the start of eager-bfloat16 was left out: there is no memory" in result.out
+    assert [row["start_up_seconds"] for row in rows] == [3.0] * 3 + [None] * 3
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
@@ -88,6 +111,53 @@ def test_a_figure_needs_labels(checkpoint: Path, tmp_path: Path, capsys: pytest.
         main(["bench", "throughput", "--checkpoint", str(checkpoint), "--figure", str(tmp_path / "f.png")])
 
     assert "needs labelled images" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--engines", "eager,auto"), "auto is one of the engines that are measured here"),
+        (("--engines", "warp"), "There is no engine 'warp'"),
+        (("--figure", "figure.xyz", "--dataset", "folder"), "must end in one of .png, .svg, .pdf"),
+        (("--json", "file/rows.json"), "file cannot be made"),
+        (("--figure", "file/figure.png", "--dataset", "folder"), "file cannot be made"),
+    ],
+)
+def test_what_cannot_be_answered_is_told_before_anything_is_measured(
+    options: tuple[str, ...], complaint: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    monkeypatch.setattr("transxv2s.checkpoint.read_checkpoint", lambda _: pytest.fail("work has begun"))
+    result = run("bench", "throughput", *options)
+
+    assert result.code == 2
+    assert complaint in result.err
+
+
+def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="nowhere"):
+        start(tmp_path / "nowhere", "eager", "cpu", tmp_path / "a.png")
+
+
+def test_only_what_the_processor_did_on_enough_images_is_kept_for_auto(checkpoint: Path) -> None:
+    read, cpu = read_checkpoint(checkpoint), torch.device("cpu")
+    row: dict[str, Any] = {"role": "engine", "batch": 16, "balanced_accuracy_change": 0.0}
+    slow = [row | {"engine": "eager-bfloat16", "ratio_to_reference": 1}]
+    fast = [row | {"engine": "eager", "ratio_to_reference": 9}]
+
+    assert "auto goes by this" in _kept(read, slow, cpu, labelled(25))
+    assert choose(read, cpu) == "eager-bfloat16"
+    assert "Not kept" in _kept(read, fast, torch.device("cuda"), labelled(25))
+    assert "192 labelled images, 24 of the rarest class: too few" in _kept(read, fast, cpu, labelled(24))
+    assert choose(read, cpu) == "eager-bfloat16"
+    assert "200 labelled images, 25 of the rarest class" in _kept(read, fast, cpu, labelled(25))
+    assert choose(read, cpu) == "eager"
+
+
+def labelled(of_each: int) -> Labelled:
+    labels = np.repeat(np.arange(8), of_each)
+    return Labelled(np.zeros((len(labels), 8, 8, 3), np.uint8), labels, [str(i) for i in range(len(labels))])
 
 
 def test_everything_takes_its_turn_in_every_round() -> None:

@@ -1,6 +1,7 @@
 """`transxv2s export` as its user runs it."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ def test_an_int8_file_is_verified_and_serves_the_engine(
     assert facts["opset"] == OPSET
     assert facts["calibrated_on"] + facts["agreement"]["images"] == 8
     assert 0 <= facts["agreement"]["largest_difference"] <= 1
+    assert facts["steps_before"] == ["cutting off a dark surround"]
 
     predicted = run(
         *("predict", study / "a.png", "--checkpoint", checkpoint, "--engine", "onnxruntime-int8", "--json")
@@ -41,6 +43,25 @@ def test_int8_without_images_says_so(run: Run, checkpoint: Path, tmp_path: Path)
 
     assert result.code == 2
     assert "name some of them with --images" in result.err
+
+
+@pytest.mark.parametrize("command", ["predict", "export"])
+def test_a_plain_installation_says_what_to_install(
+    command: str, run: Run, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+    for package in ("onnx", "onnxscript", "onnxruntime", "openvino", "nncf"):
+        monkeypatch.setitem(sys.modules, package, None)
+    image = draw_lesion(tmp_path / "a.png")
+    arguments = {
+        "predict": ("predict", image, "--engine", "openvino"),
+        "export": ("export", "onnx", tmp_path / "m.onnx", "--images", image),
+    }
+    result = run(*arguments[command], "--checkpoint", checkpoint)
+
+    assert result.code == 2
+    assert "is not installed: pip install 'transxv2s[engines]'" in result.err
+    assert len(result.err.strip().splitlines()) == 1
 
 
 def test_an_unknown_engine_is_bad_usage(run: Run, checkpoint: Path, study: Path) -> None:

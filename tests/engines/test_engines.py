@@ -13,6 +13,8 @@ from transxv2s.checkpoint import Checkpoint
 from transxv2s.classifier import Classifier
 from transxv2s.engines.choice import computes_in_bfloat16
 from transxv2s.engines.engine import ENGINES, Chosen, parse
+from transxv2s.engines.onnx_runtime import OnnxRuntime
+from transxv2s.engines.openvino import OpenVino
 from transxv2s.engines.store import prepared
 from transxv2s.errors import InputError
 
@@ -76,7 +78,8 @@ def test_a_shorter_precision_stays_close(name: str, ready: Checkpoint) -> None:
     assert np.abs(logits - expected).max() > 0  # another precision …
     same = np.corrcoef((logits - logits.mean(0)).ravel(), (expected - expected.mean(0)).ravel())[0, 1]
     assert same > LIKENESS[engine.precision]  # … and the same function
-    assert (engine.name, engine.precision) == (name, parse(name).precision)
+    assert parse(engine.name)[:2] == parse(name)[:2]
+    assert engine.precision == parse(name).precision
     assert logits.dtype == features.dtype == np.float32
 
 
@@ -91,6 +94,28 @@ def test_an_answer_does_not_depend_on_batch_or_thread(name: str, ready: Checkpoi
     atol = 0.1 if engine.precision == "bfloat16" else 1e-4
     np.testing.assert_allclose(whole[: len(ASKED)], apart, atol=atol)
     np.testing.assert_allclose(whole[len(ASKED) :], apart, atol=atol)
+
+
+def test_int8_is_named_with_its_calibration(ready: Checkpoint) -> None:
+    assert ready.directory is not None
+    name = Classifier.load(ready.directory, "cpu", engine="onnxruntime-int8").engine
+
+    path = prepared(ready, Chosen("onnxruntime", "int8"))
+    assert name == f"onnxruntime-int8@{path.stem.rpartition('-')[2]}"
+    assert Classifier.load(ready.directory, "cpu", engine=name).engine == name
+
+
+def test_threads_are_limited(small: Checkpoint) -> None:
+    onnxruntime, openvino = (engines.load(name, small, CPU, threads=1) for name in EXACT)
+    assert isinstance(onnxruntime, OnnxRuntime)
+    assert isinstance(openvino, OpenVino)
+
+    assert onnxruntime._session.get_session_options().intra_op_num_threads == 1
+    openvino.run(np.concatenate([ASKED, ASKED]))  # enough to be split
+    assert openvino._split
+    for model in (openvino._whole, openvino._split[0]):
+        assert model.compiled.get_property("INFERENCE_NUM_THREADS") == 1
+        assert not model.compiled.get_property("ENABLE_CPU_PINNING")  # or all processes were on one core
 
 
 def test_the_classifier_runs_the_engine_of_its_name(ready: Checkpoint) -> None:
@@ -111,6 +136,9 @@ def test_a_name_without_meaning_lists_those_with_one() -> None:
         parse("fast")
     assert parse("openvino-float32") == parse("openvino") == Chosen("openvino", "float32")
     assert all(parse(name).name == name for name in ENGINES)
+    assert parse("openvino-int8@3f2a").name == "openvino-int8@3f2a"
+    with pytest.raises(InputError, match="no engine 'openvino@3f2a'"):
+        parse("openvino@3f2a")
 
 
 @pytest.mark.parametrize("package", ["openvino", "onnxruntime"])

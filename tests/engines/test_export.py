@@ -4,20 +4,28 @@ import json
 import re
 import subprocess
 import sys
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import nn
 
 from engines.networks import squares
 from transxv2s import NOTICE
 from transxv2s.checkpoint import Checkpoint
-from transxv2s.engines.engine import Precision
-from transxv2s.engines.export import SUFFIXES, Format, agreement, export
-from transxv2s.engines.portable import OPSET, Calibration
+from transxv2s.engines.engine import EngineError, Precision
+from transxv2s.engines.export import SUFFIXES, Format, agreement, export, verified
+from transxv2s.engines.portable import OPSET, Calibration, metadata, steps_before
 from transxv2s.errors import InputError
+from transxv2s.imaging.colour import GWSD
+from transxv2s.imaging.hair import HairRemoval
+from transxv2s.imaging.pipeline import Preprocessing
 from transxv2s.trust.scaling import Dirichlet, Scaling, Temperature, Vector
 
 DOCS = Path(__file__).parents[2] / "docs" / "export.md"
@@ -85,7 +93,6 @@ def test_the_snippet_says_what_the_checkpoint_says(
 
 
 def _logits(checkpoint: Checkpoint) -> NDArray[np.float32]:
-    import torch
 
     with torch.inference_mode():
         logits = checkpoint.model(torch.from_numpy(ASKED).permute(0, 3, 1, 2) / 127.5 - 1)
@@ -123,12 +130,41 @@ def test_the_file_tells_what_it_is(small: Checkpoint, tmp_path: Path) -> None:
     ids=lambda scaling: scaling.kind,
 )
 def test_calibration_is_that_of_the_checkpoint(scaling: Scaling) -> None:
-    import torch
 
     logits = np.random.default_rng(0).normal(0, 3, (5, 3)).astype(np.float32)
 
     found = Calibration(scaling)(torch.from_numpy(logits))
     np.testing.assert_allclose(found, scaling.probabilities(logits), atol=1e-6)
+
+
+def test_a_file_that_says_something_else_is_removed(
+    small: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = export(small, "onnx", "float32", tmp_path / "good.onnx")
+    assert verified(small, "onnx", "float32", files, ASKED).largest_difference < 1e-4
+
+    torch.manual_seed(1)
+    classifier: Any = deepcopy(small.model)
+    nn.init.normal_(classifier.trunk.get_classifier().weight)
+    with pytest.raises(
+        EngineError, match=r"good.onnx was removed: .* more than rounding; delete .* and export"
+    ):
+        verified(replace(small, model=classifier), "onnx", "float32", files, ASKED)
+    assert not any(file.exists() for file in files)
+
+
+def test_the_file_tells_what_must_be_done_before_it(small: Checkpoint) -> None:
+    plain = Preprocessing(field_of_view=False, size=64)
+    assert steps_before(plain) == []
+    whole = Preprocessing(hair_removal=HairRemoval(), crop_fraction=0.8, colour=GWSD(), size=64)
+    assert steps_before(whole) == [
+        "cutting off a dark surround",
+        "removing hair",
+        "keeping the central 80% of each side",
+        "colours by gwsd",
+    ]
+    changed = replace(small, config=small.config.model_copy(update={"preprocessing": whole}))
+    assert json.loads(metadata(changed, "float32")["steps_before"]) == steps_before(whole)
 
 
 def test_what_cannot_be_exported_is_refused(small: Checkpoint, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from transxv2s import engines
 from transxv2s.bench.work import PRODUCT, matrix_product, operations
 from transxv2s.checkpoint import Checkpoint
 from transxv2s.engines.eager import Plain, on_device, to_numpy
-from transxv2s.engines.engine import ENGINES, Engine, Squares
+from transxv2s.engines.engine import COMPILING, ENGINES, Engine, Squares, parse
 from transxv2s.errors import TransXV2SError
 
 Role = Literal["reference", "engine", "baseline", "ceiling"]
@@ -62,7 +62,7 @@ def our_engines(
 
 def default_names() -> list[str]:
     """All engines but those that compile, which takes minutes for every size of batch."""
-    return [name for name, chosen in ENGINES.items() if chosen.kind != "compiled"]
+    return [name for name, chosen in ENGINES.items() if chosen.kind not in COMPILING]
 
 
 def baselines(classes: int, size: int, device: torch.device, precision: str) -> list[Contender]:
@@ -94,10 +94,10 @@ def products_an_image(checkpoint: Checkpoint) -> float:
 
 def bytes_of(checkpoint: Checkpoint, name: str) -> int:
     """Size on disk of what an engine loads."""
-    from transxv2s.engines.store import file_of
+    from transxv2s.engines.store import SUFFIXES, file_of
 
-    chosen = ENGINES[name]
-    if chosen.kind in ("onnxruntime", "openvino"):
+    chosen = parse(name)
+    if chosen.kind in SUFFIXES:
         path = file_of(checkpoint, chosen)
         files = [path, path.with_suffix(".bin")]
     else:

@@ -8,6 +8,7 @@ from transxv2s.engines.choice import ALLOWED_LOSS
 from transxv2s.evaluation.figures import COLOURS, MUTED, figure
 
 MARKS = {"reference": "s", "engine": "o"}
+FORMATS = (".png", ".svg", ".pdf")
 
 
 def draw(rows: Sequence[dict[str, Any]], path: Path) -> bool:
@@ -19,6 +20,8 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> bool:
     canvas, axes = figure(7.2, 4.2)
     for colour, row in zip(COLOURS * 2, best.values(), strict=False):
         x, y = row["images_per_second"], 100 * row["balanced_accuracy_change"]
+        low, high = (100 * row[f"balanced_accuracy_change_{end}"] for end in ("low", "high"))
+        axes.vlines(x, low, high, color=colour, linewidth=1)
         axes.scatter(
             x, y, 50, color=colour, marker=MARKS[row["role"]], label=f"{row['engine']}, batch {row['batch']}"
         )
@@ -30,7 +33,7 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> bool:
         )
     axes.axhline(-100 * ALLOWED_LOSS, color="#d55e00", linewidth=1, label="half a point lost")
     axes.set_xlabel("images a second, at the batch that suits each engine best")
-    axes.set_ylabel("change of balanced accuracy, points")
+    axes.set_ylabel("change of balanced accuracy, points, and its 95 % interval")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     canvas.savefig(path, dpi=150)

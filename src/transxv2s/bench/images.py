@@ -40,8 +40,10 @@ def some(files: Sequence[Path], count: int) -> list[Path]:
     return random.Random(0).sample(list(files), min(count, len(files)))  # noqa: S311 - no secret
 
 
-def labelled(records: Sequence[Record], taxonomy: Taxonomy, checkpoint: Checkpoint, count: int) -> Labelled:
-    """At most so many images of a data set, by a fixed seed.
+def labelled(
+    records: Sequence[Record], taxonomy: Taxonomy, checkpoint: Checkpoint, count: int | None = None
+) -> Labelled:
+    """The images of a data set, or at most so many by a fixed seed.
 
     Raises:
         DataError: Their classes are not those of the network.
@@ -53,6 +55,8 @@ def labelled(records: Sequence[Record], taxonomy: Taxonomy, checkpoint: Checkpoi
             "labelled in the network's own classes."
         )
     by_path = {record.path: record for record in records}
-    chosen = some(list(by_path), count)
-    labels = np.array([by_path[path].label for path in chosen], np.int64)
-    return Labelled(squares_of(chosen, checkpoint), labels)
+    chosen = list(by_path) if count is None else some(list(by_path), count)
+    taken = [by_path[path] for path in chosen]
+    labels = np.array([record.label for record in taken], np.int64)
+    lesions = [record.lesion or record.id for record in taken]
+    return Labelled(squares_of(chosen, checkpoint), labels, lesions)

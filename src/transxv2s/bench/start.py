@@ -5,14 +5,15 @@ Called as `python -m transxv2s.bench.start CHECKPOINT ENGINE DEVICE IMAGE`; prin
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
 
+from transxv2s.engines.engine import EngineError
 from transxv2s.errors import TransXV2SError
+from transxv2s.memory import peak_mebibytes
 
 
 class Start(NamedTuple):
@@ -20,15 +21,20 @@ class Start(NamedTuple):
 
     Attributes:
         seconds: From the start of the process.
-        mebibytes: Of the largest resident set by then and through a batch of 16.
+        mebibytes: Through that and a batch of 16: of the largest resident set, or on a GPU of the most that
+            PyTorch had allocated there.
     """
 
     seconds: float
     mebibytes: float
 
 
-def start(checkpoint: Path, engine: str, device: str, image: Path) -> Start | None:
-    """Start a new process with this engine; None where it cannot be used."""
+def start(checkpoint: Path, engine: str, device: str, image: Path) -> Start:
+    """Start a new process with this engine.
+
+    Raises:
+        EngineError: It failed, with the last that it said.
+    """
     command = [sys.executable, "-m", __name__, str(checkpoint), engine, device, str(image)]
     began = time.time()
     done = subprocess.run(  # noqa: S603 - our own program
@@ -38,7 +44,10 @@ def start(checkpoint: Path, engine: str, device: str, image: Path) -> Start | No
         check=False,
         env={**os.environ, "TRANSXV2S_BEGAN": str(began)},
     )
-    return Start(**json.loads(done.stdout.splitlines()[-1])) if done.returncode == 0 else None
+    if done.returncode:
+        said = done.stderr.split("\n") if done.stderr.strip() else [f"exit code {done.returncode}"]
+        raise EngineError([line for line in said if line.strip()][-1].strip())
+    return Start(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def _main(checkpoint: str, engine: str, device: str, image: str) -> None:
@@ -48,16 +57,15 @@ def _main(checkpoint: str, engine: str, device: str, image: str) -> None:
     classifier.classify(image)
     seconds = time.time() - float(os.environ["TRANSXV2S_BEGAN"])
     classifier.classify([image] * 16)
-    print(json.dumps({"seconds": seconds, "mebibytes": _peak_mebibytes()}))
+    print(json.dumps({"seconds": seconds, "mebibytes": _peak_mebibytes(device)}))
 
 
-def _peak_mebibytes() -> float:
-    """Of this program alone: on Linux getrusage also counts the process that it was started from."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) / 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes on macOS
+def _peak_mebibytes(device: str) -> float:
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return peak_mebibytes()
 
 
 if __name__ == "__main__":

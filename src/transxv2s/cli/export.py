@@ -36,15 +36,16 @@ def export(
     """Export a checkpoint: from the square to calibrated probabilities, for batches of any size.
 
     The file is verified after it is written: what it says of sample images is compared with the checkpoint
-    in float32. What int8 needs is kept for the engines too: `--engine openvino-int8` works from then on.
+    in float32, and a file in float32 that differs by more than rounding is removed again. What int8 needs is
+    kept for the engines too: `--engine openvino-int8` works from then on.
     """
     from transxv2s.bench.images import some, squares_of
     from transxv2s.checkpoint import read_checkpoint
     from transxv2s.classifier import default_checkpoint
     from transxv2s.cli.inputs import find_images, samples
-    from transxv2s.engines.export import agreement
     from transxv2s.engines.export import export as write
-    from transxv2s.engines.portable import OPSET
+    from transxv2s.engines.export import verified
+    from transxv2s.engines.portable import OPSET, steps_before
     from transxv2s.errors import ConfigError
 
     if precision == "int8" and not images:
@@ -57,7 +58,7 @@ def export(
             "int8 takes two images or more, to calibrate and to verify: name more with --images"
         )
     files = write(read, format_, precision, out, squares[verify:] if precision == "int8" else None)
-    found = agreement(read, format_, precision, out, squares[:verify])
+    found = verified(read, format_, precision, files, squares[:verify])
     facts = {
         "files": {str(file): file.stat().st_size for file in files},
         "checkpoint": read.digest,
@@ -65,6 +66,7 @@ def export(
         "opset": OPSET,
         "calibrated_on": len(squares) - verify if precision == "int8" else 0,
         "agreement": found.as_dict(),
+        "steps_before": steps_before(read.config.preprocessing),
     }
     typer.echo(json.dumps(facts, indent=2) if as_json else _text(facts))
 
@@ -83,4 +85,6 @@ def _text(facts: dict[str, Any]) -> str:
         f"Verified on {found['images']} images: the same class for {found['same_class']:.1%}, "
         f"probabilities differ by {found['largest_difference']:.2g} at most"
     )
+    if steps := facts["steps_before"]:
+        lines.append(f"Not in the file, to be done to images before they are resized: {', '.join(steps)}")
     return "\n".join([*lines, "", NOTICE])

@@ -28,13 +28,19 @@ def serve(
     checkpoint: CheckpointDir = None,
     config: SettingsFile = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="What runs the network, by default eager: auto, or one of docs/engines.md."
+        ),
+    ] = None,
 ) -> None:
     """Serve the page and the HTTP interface: images in, findings out, a worklist for experts.
 
     Without users it serves the person at this machine only. It needs no network. Not a diagnosis.
     """
     settings = load_settings(
-        config, host=host, port=port, data_dir=data_dir, checkpoint=checkpoint, device=device
+        config, host=host, port=port, data_dir=data_dir, checkpoint=checkpoint, device=device, engine=engine
     )
 
     from transxv2s.serve.app import create_app

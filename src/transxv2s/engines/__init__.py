@@ -1,25 +1,27 @@
 """Engines: ways to run the network of a checkpoint, chosen by name.
 
-eager, compiled, onnxruntime, openvino      in float32; eager is the reference
-eager-bfloat16, openvino-int8, …            in another precision
-auto                                        the fastest that keeps the accuracy, see `choice`
+eager, compiled, cudagraphs, onnxruntime, openvino      in float32; eager is the reference
+eager-bfloat16, openvino-int8, …                        in another precision
+auto                                                    the fastest that keeps the accuracy, see `choice`
 """
 
 import torch
 
 from transxv2s.checkpoint import Checkpoint
-from transxv2s.engines.engine import AUTO, ENGINES, REFERENCE, Engine, EngineError, parse
+from transxv2s.engines.engine import AUTO, ENGINES, REFERENCE, Chosen, Engine, EngineError, parse
 
 __all__ = ["AUTO", "ENGINES", "REFERENCE", "Engine", "EngineError", "load"]
 
 
-def load(name: str, checkpoint: Checkpoint, device: torch.device) -> Engine:
+def load(name: str, checkpoint: Checkpoint, device: torch.device, threads: int = 0) -> Engine:
     """The engine of this name with the network of a checkpoint.
 
     Args:
-        name: Of `ENGINES`, or "auto".
+        name: Of `ENGINES`, or "auto"; int8 may name a calibration after @.
         checkpoint: Its network is moved to the device if the engine is `eager`, and left alone otherwise.
         device: Where PyTorch's engines run; the others know only the processor.
+        threads: That ONNX Runtime and OpenVINO take; 0 is all cores. PyTorch has its own setting for the
+            whole process.
 
     Raises:
         EngineError: What the engine needs is not installed, not prepared, or not in this processor.
@@ -30,24 +32,29 @@ def load(name: str, checkpoint: Checkpoint, device: torch.device) -> Engine:
 
         name = choose(checkpoint, device)
     chosen = parse(name)
+    if chosen.kind in ("onnxruntime", "openvino"):
+        return _of_a_file(chosen, checkpoint, device, threads)
     if chosen.kind == "eager":
         from transxv2s.engines.eager import Eager
 
         return Eager(checkpoint.model, device, chosen.precision)
-    if chosen.kind == "compiled":
-        from transxv2s.engines.compiled import Compiled
+    from transxv2s.engines.compiled import Compiled
 
-        return Compiled(checkpoint.model, device, chosen.precision)
+    return Compiled(checkpoint.model, device, chosen.precision, graphs=chosen.kind == "cudagraphs")
+
+
+def _of_a_file(chosen: Chosen, checkpoint: Checkpoint, device: torch.device, threads: int) -> Engine:
     if device.type != "cpu":
         raise EngineError(
-            f"The engine {name} runs on the processor: take it with --device cpu, or an eager one."
+            f"The engine {chosen.name} runs on the processor: take it with --device cpu, or an eager one."
         )
     from transxv2s.engines.store import COMPILED, folder, prepared
 
+    path = prepared(checkpoint, chosen)
     if chosen.kind == "onnxruntime":
         from transxv2s.engines.onnx_runtime import OnnxRuntime
 
-        return OnnxRuntime(prepared(checkpoint, chosen), chosen.precision)
+        return OnnxRuntime(path, chosen.precision, threads)
     from transxv2s.engines.openvino import OpenVino
 
-    return OpenVino(prepared(checkpoint, chosen), chosen.precision, folder(checkpoint) / COMPILED)
+    return OpenVino(path, chosen.precision, folder(checkpoint.digest) / COMPILED, threads)

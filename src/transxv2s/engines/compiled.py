@@ -16,25 +16,27 @@ class Compiled:
 
     Args:
         network: Of a checkpoint; it is copied.
-        device: Where it runs. On a GPU whole batches are replayed as CUDA graphs.
+        device: Where it runs.
         precision: float32 or bfloat16.
+        graphs: On a GPU, replay whole batches as CUDA graphs: one launch instead of one for each kernel.
 
     Raises:
-        EngineError: There is no C++ compiler, without which nothing can be compiled for a processor.
+        EngineError: There is no C++ compiler, without which nothing can be compiled for a processor, or no
+            GPU for CUDA graphs.
     """
 
-    def __init__(self, network: Any, device: torch.device, precision: Precision) -> None:
-        if device.type == "cpu" and not shutil.which("g++") and not shutil.which("clang++"):
-            raise EngineError(
-                "The engine compiled needs a C++ compiler: install g++, or take another engine."
-            )
-        self.name, self.precision = Chosen("compiled", precision).name, precision
-        self._device = device
+    def __init__(
+        self, network: Any, device: torch.device, precision: Precision, *, graphs: bool = False
+    ) -> None:
+        self.name = Chosen("cudagraphs" if graphs else "compiled", precision).name
+        self.precision, self._device = precision, device
+        _check(self.name, device, graphs)
         lean = LeanNetwork(network)
         lean = lean.in_bfloat16() if precision == "bfloat16" else lean
         lean.to(device).to(memory_format=torch.channels_last)
-        # constants may be folded and weights packed on a processor; a GPU gets CUDA graphs
-        options: dict[str, Any] = {"freezing": True} if device.type == "cpu" else {"triton.cudagraphs": True}
+        options: dict[str, Any] = {"triton.cudagraphs": graphs}
+        if device.type == "cpu":
+            options = {"freezing": True}  # constants may be folded and weights packed
         self._network = torch.compile(lean, dynamic=False, options=options)
 
     def run(self, squares: Squares) -> tuple[Floats, Floats]:
@@ -45,3 +47,10 @@ class Compiled:
         with torch.no_grad():  # freezing does not know inference_mode
             logits, features = to_numpy(*self._network(on_device(padded, self._device)))
         return logits[:count], features[:count]
+
+
+def _check(name: str, device: torch.device, graphs: bool) -> None:
+    if graphs and device.type != "cuda":
+        raise EngineError(f"The engine {name} needs a GPU: take it with --device cuda, or another engine.")
+    if device.type == "cpu" and not shutil.which("g++") and not shutil.which("clang++"):
+        raise EngineError("The engine compiled needs a C++ compiler: install g++, or take another engine.")

@@ -1,5 +1,7 @@
 """What an engine is, and the names of those there are."""
 
+from importlib import import_module
+from types import ModuleType
 from typing import Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
@@ -15,9 +17,11 @@ AUTO = "auto"
 PRECISIONS_OF: dict[str, tuple[Precision, ...]] = {
     "eager": ("float32", "bfloat16"),
     "compiled": ("float32", "bfloat16"),
+    "cudagraphs": ("float32", "bfloat16"),
     "onnxruntime": ("float32", "int8"),
     "openvino": ("float32", "bfloat16", "int8"),
 }
+COMPILING = ("compiled", "cudagraphs")  # kinds that take minutes at each start
 
 Squares = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -27,7 +31,7 @@ class Engine(Protocol):
     """Runs a network. It keeps no state between calls, so threads may share it.
 
     Attributes:
-        name: Such as "openvino-bfloat16".
+        name: Such as "openvino-bfloat16", in int8 with the calibration: two engines of one name say the same.
         precision: In which the bulk of the network is computed.
     """
 
@@ -39,15 +43,23 @@ class Engine(Protocol):
 
 
 class Chosen(NamedTuple):
-    """An engine by its parts."""
+    """An engine by its parts.
+
+    Attributes:
+        kind: A key of `PRECISIONS_OF`.
+        precision: Of the bulk of the network.
+        calibration: Digest of the images that int8 was calibrated on; empty for the last ones.
+    """
 
     kind: str
     precision: Precision
+    calibration: str = ""
 
     @property
     def name(self) -> str:
         """The shortest name that means it: float32 goes without saying."""
-        return self.kind if self.precision == "float32" else f"{self.kind}-{self.precision}"
+        name = self.kind if self.precision == "float32" else f"{self.kind}-{self.precision}"
+        return f"{name}@{self.calibration}" if self.calibration else name
 
 
 ENGINES = {
@@ -58,13 +70,15 @@ ENGINES = {
 
 
 def parse(name: str) -> Chosen:
-    """The engine of a name: a kind, and a precision after a hyphen unless it is float32.
+    """The engine of a name: a kind, a precision after a hyphen unless it is float32, a calibration after @.
 
     Raises:
         InputError: There is none of that name.
     """
-    if chosen := ENGINES.get(name.removesuffix("-float32")):
-        return chosen
+    kind, _, calibration = name.partition("@")
+    chosen = ENGINES.get(kind.removesuffix("-float32"))
+    if chosen and (not calibration or chosen.precision == "int8"):
+        return chosen._replace(calibration=calibration)
     raise InputError(f"There is no engine {name!r}; choose {AUTO} or one of {', '.join(ENGINES)}.")
 
 
@@ -72,8 +86,15 @@ class EngineError(InputError):
     """An engine cannot be used: what it needs is not installed, not prepared or not in the processor."""
 
 
-def not_installed(package: str, engine: str) -> EngineError:
-    """What to say where an engine's package is missing."""
-    return EngineError(
-        f"The engine {engine} needs {package}, which is not installed: pip install 'transxv2s[engines]'."
-    )
+def required(package: str, engine: str) -> ModuleType:
+    """A package that an engine needs.
+
+    Raises:
+        EngineError: It is not installed.
+    """
+    try:
+        return import_module(package)
+    except ImportError:
+        raise EngineError(
+            f"The engine {engine} needs {package}, which is not installed: pip install 'transxv2s[engines]'."
+        ) from None

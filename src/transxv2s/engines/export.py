@@ -10,15 +10,16 @@ import torch
 
 from transxv2s.checkpoint import Checkpoint
 from transxv2s.engines.eager import Eager
-from transxv2s.engines.engine import PRECISIONS_OF, Chosen, EngineError, Floats, Precision, Squares
+from transxv2s.engines.engine import PRECISIONS_OF, Chosen, EngineError, Floats, Precision, Squares, required
 from transxv2s.engines.openvino import HINTS
 from transxv2s.engines.portable import INPUT, OUTPUTS
-from transxv2s.engines.store import prepared
+from transxv2s.engines.store import folder, prepared
 from transxv2s.trust.judgement import scores_of
 
 Format = Literal["onnx", "openvino"]
 RUNTIMES: dict[Format, str] = {"onnx": "onnxruntime", "openvino": "openvino"}
 SUFFIXES: dict[Format, str] = {"onnx": ".onnx", "openvino": ".xml"}
+ROUNDING = 1e-3  # of a probability: what float32 may differ by when it is summed in another order
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,9 @@ def export(
         )
     if out.suffix != SUFFIXES[format_]:
         raise EngineError(f"{out} must end in {SUFFIXES[format_]}: name the file of the model so.")
-    source = prepared(checkpoint, Chosen(kind, precision), images)
+    chosen = Chosen(kind, precision)
+    required(kind, chosen.name)  # to verify the file
+    source = prepared(checkpoint, chosen, images)
     out.parent.mkdir(parents=True, exist_ok=True)
     if precision == "bfloat16":
         _write_half(source, out)
@@ -74,6 +77,25 @@ def export(
             if (part := source.with_suffix(suffix)).exists():
                 shutil.copyfile(part, out.with_suffix(suffix))
     return [path for path in (out, out.with_suffix(".bin")) if path.exists()]
+
+
+def verified(
+    checkpoint: Checkpoint, format_: Format, precision: Precision, files: list[Path], images: Squares
+) -> Agreement:
+    """As `agreement`, for the files that `export` has written; in float32 they are removed if they are wrong.
+
+    Raises:
+        EngineError: A probability in float32 differs by more than ROUNDING.
+    """
+    found = agreement(checkpoint, format_, precision, files[0], images)
+    if precision == "float32" and not found.largest_difference <= ROUNDING:
+        for file in files:
+            file.unlink()
+        raise EngineError(
+            f"{files[0]} was removed: its probabilities differ by {found.largest_difference:.2g} from the "
+            f"checkpoint's, which is more than rounding; delete {folder(checkpoint.digest)} and export again."
+        )
+    return found
 
 
 def agreement(

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from transxv2s.engines.engine import Chosen, Floats, Precision, Squares, not_installed
+from transxv2s.engines.engine import Chosen, Floats, Precision, Squares, required
 from transxv2s.engines.portable import INPUT
+from transxv2s.engines.store import calibration_of
 
 
 class OnnxRuntime:
@@ -19,11 +20,8 @@ class OnnxRuntime:
     """
 
     def __init__(self, path: Path, precision: Precision, threads: int = 0) -> None:
-        self.name, self.precision = Chosen("onnxruntime", precision).name, precision
-        try:
-            import onnxruntime
-        except ImportError:
-            raise not_installed("onnxruntime", self.name) from None
+        self.name, self.precision = Chosen("onnxruntime", precision, calibration_of(path)).name, precision
+        onnxruntime = required("onnxruntime", self.name)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from transxv2s.engines.engine import Chosen, EngineError, Floats, Precision, Squares, not_installed
+from transxv2s.engines.engine import Chosen, EngineError, Floats, Precision, Squares, required
+from transxv2s.engines.store import calibration_of
 
 AT_ONCE = 16  # images that one core works on: more would not stay in its cache, fewer would not fill it
 HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "bf16"}  # what int8 leaves out runs in bfloat16
@@ -20,18 +21,17 @@ class OpenVino:
         path: The model, .xml.
         precision: float32, bfloat16 for a model in float32, or int8 for one that was quantised.
         cache: Folder for what compiling gives, which makes the next start quick.
+        threads: Of all calls together; 0 takes all cores.
 
     Raises:
         EngineError: OpenVINO is not installed, or the processor has no bfloat16.
     """
 
-    def __init__(self, path: Path, precision: Precision, cache: Path) -> None:
-        self.name, self.precision = Chosen("openvino", precision).name, precision
-        try:
-            import openvino
-        except ImportError:
-            raise not_installed("openvino", self.name) from None
+    def __init__(self, path: Path, precision: Precision, cache: Path, threads: int = 0) -> None:
+        self.name, self.precision = Chosen("openvino", precision, calibration_of(path)).name, precision
+        openvino = required("openvino", self.name)
         self._core, self._path, self._cache = openvino.Core(), path, cache
+        self._limits = _limits(threads)
         self._hint = self._inference_precision()
         self._whole = self._compiled("LATENCY")
         self._lock = threading.Lock()
@@ -58,6 +58,7 @@ class OpenVino:
             "PERFORMANCE_HINT": aim,
             "INFERENCE_PRECISION_HINT": self._hint,
             "CACHE_DIR": str(self._cache),
+            **self._limits,
         }
         return _Model(self._core.compile_model(self._path, "CPU", properties))
 
@@ -85,7 +86,12 @@ class _Model:
         return np.array(found["logits"]), np.array(found["features"])
 
 
+def _limits(threads: int) -> dict[str, Any]:
+    """Several processes with few threads each would all be pinned to the same first cores."""
+    return {"INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False} if threads else {}
+
+
 def _parts(images: int, streams: int) -> int:
-    """As many parts as keep every stream busy to the end, none of them larger than AT_ONCE."""
+    """As many parts as keep every stream busy to the end, none of them empty or larger than AT_ONCE."""
     rounds = -(-images // (AT_ONCE * streams))
-    return rounds * streams
+    return min(rounds * streams, images)

@@ -11,6 +11,7 @@ from transxv2s import NOTICE, __version__
 from transxv2s.checkpoint import Checkpoint
 from transxv2s.engines.lean import LeanNetwork, scaled
 from transxv2s.engines.quiet import quiet
+from transxv2s.imaging.pipeline import Preprocessing
 from transxv2s.trust.scaling import Scaling, Temperature, Vector
 
 OPSET = 18
@@ -65,6 +66,18 @@ class Calibration(nn.Module):
         return (logits.log_softmax(1) @ self.weights + self.bias).softmax(1)
 
 
+def steps_before(preprocessing: Preprocessing) -> list[str]:
+    """What preprocessing does to an image before it is resized: in order, and not in the file."""
+    colour, kept = preprocessing.colour, preprocessing.crop_fraction
+    steps = {
+        "cutting off a dark surround": preprocessing.field_of_view,
+        "removing hair": preprocessing.hair_removal is not None,
+        f"keeping the central {kept:.0%} of each side": kept < 1,
+        f"colours by {colour.method if colour else ''}": colour is not None,
+    }
+    return [step for step, is_taken in steps.items() if is_taken]
+
+
 def metadata(checkpoint: Checkpoint, precision: str) -> dict[str, str]:
     """What an exported file tells of itself; lists are JSON."""
     config = checkpoint.config
@@ -76,6 +89,7 @@ def metadata(checkpoint: Checkpoint, precision: str) -> dict[str, str]:
         "checkpoint": checkpoint.digest,
         "preprocessing": config.preprocessing.digest(),
         "preprocessing_parameters": config.preprocessing.model_dump_json(),
+        "steps_before": json.dumps(steps_before(config.preprocessing)),
         "size": str(config.preprocessing.size),
         "calibrated": json.dumps(config.trust is not None),
         "precision": precision,
