@@ -1,16 +1,15 @@
 """What does calibration change? Temperature, vector and Dirichlet scaling on the stored predictions of a run.
 
-The forms are fitted and chosen on the validation images alone; the test images are scored once. Stored
-probabilities carry the temperature of their checkpoint: their logarithms are its logits divided by that. With
---temperature the reference is the network itself, without it the checkpoint as it is. Vector and Dirichlet
-scaling also move the predicted class; what that does to recall is printed beside.
+The forms are fitted and chosen on the logits of the validation images alone; the test images are scored
+once, against the network as it is. Vector and Dirichlet scaling also move the most probable class; what that
+does to recall is printed beside.
 
-    python benchmarks/calibration.py --validation predictions-validation.csv --test predictions-test.csv \
-        --out experiments/calibration.json --figure experiments/calibration.png
+    python benchmarks/calibration.py --validation runs/mine/predictions-validation.csv \
+        --test runs/mine/predictions-test.csv --out experiments/calibration.json \
+        --figure experiments/calibration.png
 """
 
 import argparse
-import csv
 import hashlib
 import json
 import platform
@@ -20,7 +19,6 @@ from typing import Any, Literal
 
 import numpy as np
 import scipy  # type: ignore[import-untyped]
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -30,7 +28,7 @@ from transxv2s.scoring.bootstrap import Interval
 from transxv2s.scoring.calibration import HEADLINE, CalibrationScores, Compared, calibration
 from transxv2s.scoring.calibration import calibration_intervals as intervals
 from transxv2s.taxonomy import OWN, DiagnosticClass, Taxonomy
-from transxv2s.training.scored import PROBABILITY, ScoredImages
+from transxv2s.training.scored import ScoredImages
 from transxv2s.trust.calibration import softmax
 from transxv2s.trust.scaling import KINDS
 from transxv2s.trust.scaling_choice import Choice, choose
@@ -39,20 +37,6 @@ from transxv2s.trust.scaling_fit import fit
 BEFORE = "before"
 DECISIONS = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auc")
 PER_CLASS = ("ece", "smooth_ece", "brier", "nll")
-
-Floats = NDArray[np.float64]
-
-
-def read(path: Path) -> ScoredImages:
-    """Predictions with the classes that the file names."""
-    with path.open(encoding="utf-8", newline="") as file:
-        header = next(csv.reader(file))
-    return ScoredImages.read(path, [c.removeprefix(PROBABILITY) for c in header if c.startswith(PROBABILITY)])
-
-
-def logits(scored: ScoredImages, temperature: float) -> Floats:
-    """Logits (N, K) up to a number an image; a stored 0 is the smallest positive float64."""
-    return temperature * np.log(np.maximum(scored.probabilities, np.finfo(np.float64).tiny))
 
 
 def shown(interval: Interval) -> str:
@@ -123,20 +107,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--validation", type=Path, required=True)
     parser.add_argument("--test", type=Path, required=True)
-    parser.add_argument("--temperature", type=float, default=1.0, help="that the stored probabilities carry")
     parser.add_argument("--draws", type=int, default=1000, help="of the bootstrap over lesions")
     parser.add_argument("--seed", type=int, default=0, help="of folds and bootstrap")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     parser.add_argument("--figure", type=Path, help="PNG or SVG file to write")
     arguments = parser.parse_args()
-    fitting, test = read(arguments.validation), read(arguments.test)
+    fitting, test = ScoredImages.read(arguments.validation), ScoredImages.read(arguments.test)
     if set(fitting.lesions) & set(test.lesions):
         parser.error("validation and test share lesions: what is fitted on one cannot be judged on the other")
-    fitting_logits, test_logits = (logits(part, arguments.temperature) for part in (fitting, test))
-    choice = choose(fitting_logits, fitting.labels, fitting.lesions, seed=arguments.seed)
-    scalings = {kind: fit(kind, fitting_logits, fitting.labels, fitting.lesions) for kind in KINDS}
-    models = {BEFORE: softmax(test_logits)}
-    models |= {kind: scaling.probabilities(test_logits) for kind, scaling in scalings.items()}
+    choice = choose(fitting.logits, fitting.labels, fitting.lesions, seed=arguments.seed)
+    scalings = {kind: fit(kind, fitting.logits, fitting.labels, fitting.lesions) for kind in KINDS}
+    models = {BEFORE: softmax(test.logits)}
+    models |= {kind: scaling.probabilities(test.logits) for kind, scaling in scalings.items()}
     found = intervals(models, test.labels, test.lesions, draws=arguments.draws, seed=arguments.seed)
     scores = {name: calibration(p, test.labels, test.codes) for name, p in models.items()}
     described = Taxonomy(
@@ -155,7 +137,6 @@ def main() -> None:
             "machine": f"{platform.machine()}, numpy {np.__version__}, scipy {scipy.__version__}",
             "seed": arguments.seed,
             "draws": arguments.draws,
-            "temperature": arguments.temperature,
             "predictions": {"validation": digest(arguments.validation), "test": digest(arguments.test)},
             "images": {"validation": len(fitting.images), "test": len(test.images)},
             "choice": choice.model_dump(),

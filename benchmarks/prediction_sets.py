@@ -1,20 +1,22 @@
 """Do prediction sets hold the true class as often as promised, and how large are they?
 
-Limits are fitted on the validation part of a training run and judged on its test part, lesion by lesion: one
-limit for all classes or one for each, with both kinds of evidence. Beside each coverage stands the 95 %
-beta-binomial band that the numbers of calibration and test lesions allow if nothing else is wrong; arrows
-mark what lies outside. The JSON also has the coverage by the limits alone, without the rule that the most
-probable class is always in. --metadata (the table of ISIC 2019) adds limits by source and by age band.
+The sets that ship with a checkpoint are judged on the test part of its training run, lesion by lesion. Beside
+them stand limits fitted anew on the validation part: one for all classes or one for each, with both kinds of
+evidence. Beside each coverage stands the 95 % beta-binomial band that the numbers of calibration and test
+lesions allow if nothing else is wrong; arrows mark what lies outside. The sets that ship hold the class that
+is named, the others the most probable one; the JSON also has the coverage by the limits alone. --metadata
+(the table of ISIC 2019) adds limits by source and by age band.
 
-    python benchmarks/prediction_sets.py --validation runs/mine/predictions-validation.csv \
-        --test runs/mine/predictions-test.csv --out experiments/prediction_sets.json \
-        --figure experiments/prediction_sets.png
+    python benchmarks/prediction_sets.py --checkpoint runs/mine/checkpoint \
+        --validation runs/mine/predictions-validation.csv --test runs/mine/predictions-test.csv \
+        --out experiments/prediction_sets.json --figure experiments/prediction_sets.png
 """
 
 import argparse
 import json
 import platform
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +26,20 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from transxv2s.checkpoint import read_config
 from transxv2s.datasets.isic2019 import source_of
 from transxv2s.datasets.tables import person, read_table
+from transxv2s.errors import ConfigError
 from transxv2s.evaluation.figures import COLOURS, LINE, MUTED
+from transxv2s.evaluation.prediction_sets import place_in
 from transxv2s.scoring import age_band
-from transxv2s.taxonomy import ISIC2019
 from transxv2s.training.scored import ScoredImages
 from transxv2s.trust.conformal import PredictionSets, band, evidence, fit
 
 WAYS = [(score, condition) for score in ("lac", "aps") for condition in ("none", "class")]
 CONDITIONS = {"none": "one limit", "class": "a limit a class"}
 ALL = "all"
+SHIPPED = "as it ships"
 
 Booleans = NDArray[np.bool_]
 Groups = dict[str, Sequence[str]]
@@ -60,31 +65,52 @@ def judged(test: ScoredImages, held: Booleans, by_limits: Booleans, chosen: Bool
 
 def with_band(row: dict[str, Any], coverage: float, calibration_lesions: int) -> dict[str, Any]:
     """Adds the band that so many calibration lesions give, and where the coverage lies."""
-    low, high = band(coverage, calibration_lesions, row["lesions"]).tolist()
-
-    def place(share: float) -> str:
-        return "below" if share < low - 1e-9 else "above" if share > high + 1e-9 else "within"
-
+    allowed = band(coverage, calibration_lesions, row["lesions"]).tolist()
     return row | {
         "calibration_lesions": calibration_lesions,
-        "band": [low, high],
-        "place": place(row["coverage"]),
-        "place_by_limits": place(row["coverage_by_limits"]),
+        "band": allowed,
+        "place": place_in(allowed, row["coverage"]),
+        "place_by_limits": place_in(allowed, row["coverage_by_limits"]),
     }
 
 
-def by_class(sets: PredictionSets, test: ScoredImages, calibration: ScoredImages) -> dict[str, Any]:
+def by_class(
+    sets: PredictionSets, test: ScoredImages, held: Booleans, calibrated_on: dict[str, int]
+) -> dict[str, Any]:
     """One row a class and one of all lesions, which a limit for each class promises nothing beyond."""
-    held = sets.sets(test.probabilities)
     by_limits = evidence(test.probabilities, sets.score) >= np.array(sets.limits_of())
-    rows = {}
-    for k, code in enumerate(test.codes):
-        if (test.labels == k).any():
-            own = len({x for x, y in zip(calibration.lesions, calibration.labels, strict=True) if y == k})
-            rows[code] = with_band(judged(test, held, by_limits, test.labels == k), sets.coverage, own)
-    whole = judged(test, held, by_limits, np.ones(len(test.labels), bool))
-    rows[ALL] = with_band(whole, sets.coverage, len(set(calibration.lesions)))
-    return rows
+    chosen = {code: test.labels == k for k, code in enumerate(test.codes)}
+    chosen = {code: own for code, own in chosen.items() if own.any()} | {ALL: np.ones(len(test.labels), bool)}
+    return {
+        code: with_band(judged(test, held, by_limits, own), sets.coverage, calibrated_on[code])
+        for code, own in chosen.items()
+    }
+
+
+def lesions_of(scored: ScoredImages) -> dict[str, int]:
+    """Lesions of each class, and of all."""
+    pairs = set(zip(scored.labels.tolist(), scored.lesions, strict=True))
+    own = np.bincount([label for label, _ in pairs], minlength=len(scored.codes)).tolist()
+    return dict(zip(scored.codes, own, strict=True)) | {ALL: len(set(scored.lesions))}
+
+
+def shipped(checkpoint: Path, test: ScoredImages, calibrated_on: dict[str, int]) -> dict[str, Any]:
+    """The checkpoint's own sets, from the logits on.
+
+    Raises:
+        ConfigError: The checkpoint is of other classes, or has no limit for each of them.
+    """
+    config, _ = read_config(checkpoint)
+    trust = config.trust
+    if trust is None or trust.sets.conditional_on != "class" or trust.sets.grouping:
+        raise ConfigError(f"{checkpoint} has no sets with a limit for each class: take the run's own")
+    if tuple(config.classes) != test.codes:
+        raise ConfigError(f"{checkpoint} is of other classes than the predictions: take the run's own")
+    probabilities = trust.scaling.probabilities(test.logits)
+    nothing = np.zeros(len(probabilities), bool)
+    held = trust.evidence(probabilities, nothing, [()] * len(probabilities)).members
+    own = dict(zip(test.codes, trust.sets.limits.lesions, strict=True))
+    return by_class(trust.sets, replace(test, probabilities=probabilities), held, calibrated_on | own)
 
 
 def by_group(
@@ -196,6 +222,7 @@ def draw(results: dict[str, Any], coverage: float, path: Path) -> None:
 def main() -> None:
     """Prints tables; writes JSON and the figure where asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--checkpoint", type=Path, required=True, help="of the run")
     parser.add_argument("--validation", type=Path, required=True)
     parser.add_argument("--test", type=Path, required=True)
     parser.add_argument("--coverage", type=float, default=0.9)
@@ -204,9 +231,8 @@ def main() -> None:
     parser.add_argument("--figure", type=Path, help="PNG or SVG file to write")
     arguments = parser.parse_args()
     coverage = arguments.coverage
-    calibration, test = (
-        ScoredImages.read(path, ISIC2019.codes) for path in (arguments.validation, arguments.test)
-    )
+    calibration, test = ScoredImages.read(arguments.validation), ScoredImages.read(arguments.test)
+    calibrated_on = lesions_of(calibration)
     results = {}
     for score, condition in WAYS:
         sets = fit(
@@ -217,7 +243,9 @@ def main() -> None:
             conditional_on=condition,  # type: ignore[arg-type]
             lesions=calibration.lesions,
         )
-        results[f"{score}, {CONDITIONS[condition]}"] = by_class(sets, test, calibration)
+        held = sets.sets(test.probabilities)
+        results[f"{score}, {CONDITIONS[condition]}"] = by_class(sets, test, held, calibrated_on)
+    results[SHIPPED] = shipped(arguments.checkpoint, test, calibrated_on)
     console = Console(width=170)
     console.print(show(results, coverage))
     content: dict[str, Any] = {"coverage": coverage, "by_class": results}

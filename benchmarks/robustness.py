@@ -1,8 +1,9 @@
 """Does referral rise where accuracy falls? A checkpoint under fifteen corruptions at five severities.
 
 Images are drawn evenly over the classes, one a lesion, so balanced accuracy rests on as many images of rare
-classes as there are; shares referred are of this mixture, not of a clinic's. The file named with --out grows
-cell by cell, and a stopped run goes on from it.
+classes as there are; shares referred are of this mixture, not of a clinic's. AURC is that of the probability
+of the class that is named. The file named with --out grows cell by cell, and a stopped run goes on from it;
+of each cell it also holds, image by image, what any other curve of risk and coverage needs.
 
     python benchmarks/robustness.py --checkpoint DIR --dataset isic2019 --root .data/isic2019 \
         --ham10000 .data/ham10000 --split splits/isic2019-grouped-seed0.csv \
@@ -40,6 +41,8 @@ from transxv2s.imaging.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from transxv2s.imaging.decode import decode
 from transxv2s.progress import progress
 from transxv2s.scoring import score
+from transxv2s.scoring.arrays import share
+from transxv2s.scoring.selective import selective
 from transxv2s.taxonomy import Taxonomy
 
 CLEAN = "none 0"
@@ -98,22 +101,29 @@ class Trial:
 
 
 def scores(findings: Sequence[Finding], labels: Sequence[int], taxonomy: Taxonomy) -> dict[str, Any]:
-    """Scores of one cell; shares are None where there is nothing to take a share of."""
+    """Scores of one cell, None where there is nothing to take a share of; and what curves are drawn from."""
     probabilities = np.array([list(finding.probabilities.values()) for finding in findings])
     predicted = np.array([taxonomy.index(finding.predicted) for finding in findings])
     found = score(probabilities, labels, taxonomy, adjusted=np.eye(len(taxonomy))[predicted])
     referred = np.array([finding.decision == "expert_review" for finding in findings])
     malignant = np.array(taxonomy.positions("malignant"))
     safe = (referred | np.isin(predicted, malignant))[np.isin(labels, malignant)]
-    right = (predicted == np.array(labels))[~referred]
+    wrong = predicted != np.array(labels)
+    confidence = np.array([finding.probabilities[finding.predicted] for finding in findings])
     return {
         "balanced_accuracy": found["balanced_accuracy"],
         "accuracy": found["accuracy"],
         "ece": found["ece"],
         "referred": float(referred.mean()),
-        "accuracy_of_answers": float(right.mean()) if right.size else None,
-        "malignant_recognised_or_referred": float(safe.mean()) if safe.size else None,
+        "accuracy_of_answers": share(~wrong[~referred]),
+        "malignant_recognised_or_referred": share(safe),
         "with_a_quality_note": float(np.mean([bool(finding.quality) for finding in findings])),
+        "aurc": selective(confidence, wrong, labels)["aurc"],
+        "images": {
+            "confidence": confidence.round(6).tolist(),
+            "wrong": wrong.astype(int).tolist(),
+            "referred": referred.astype(int).tolist(),
+        },
     }
 
 
@@ -151,11 +161,11 @@ def table(cells: dict[str, dict[str, Any]]) -> Table:
     """One row a cell, in per cent."""
     result = Table(title="Under corruption, %")
     result.add_column("corruption")
-    keys = list(cells[CLEAN])
+    keys = [key for key in cells[CLEAN] if key != "images"]
     for key in keys:
         result.add_column(key.replace("_", " "), justify="right")
     for name, cell in cells.items():
-        values = ("–" if cell[key] is None else f"{100 * cell[key]:.1f}" for key in keys)
+        values = ("–" if cell.get(key) is None else f"{100 * cell[key]:.1f}" for key in keys)
         result.add_row(name.replace("_", " "), *values, end_section=name.endswith(("0", "5")))
     return result
 

@@ -1,13 +1,17 @@
 """Which confidence score tells best when the network is wrong?
 
-The scores are compared on the predictions that a training run leaves behind. The best by AURC on validation
-is chosen there; the test part only reports, with differences from the probability of the predicted class
-("softmax") on the same draws of lesions. Energy needs the logits, which the tables do not have: --logits
-names a file of torch.save with the tensors "validation" and "test" in the order of the tables.
+An answer is wrong if the class that is named is not the true one, which need not be the most probable one.
+"named class", its probability, is the confidence that the system itself goes by. The best score by AURC on
+validation is chosen there; the other images only report, with differences from the greatest probability
+("softmax") on the same draws of lesions. Both kinds of predictions are read: those that a training run leaves
+behind, and the predictions.csv of `transxv2s evaluate`, for other hospitals. Energy needs the logits, which
+the runs' have.
 
     python benchmarks/selective.py --validation runs/mine/predictions-validation.csv \
         --test runs/mine/predictions-test.csv --out experiments/selective.json \
         --figure experiments/selective.png
+    python benchmarks/selective.py --validation runs/mine/predictions-validation.csv \
+        --test results/ham10000/predictions.csv
 """
 
 import argparse
@@ -17,10 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from transxv2s.datasets.tables import read_table
+from transxv2s.evaluation.answers import Answers, read_answers
 from transxv2s.evaluation.selective_figure import risk_coverage
 from transxv2s.scoring.bootstrap import Interval
 from transxv2s.scoring.selective import (
@@ -28,38 +34,41 @@ from transxv2s.scoring.selective import (
     AreaIntervals,
     RiskCoverage,
     energy,
-    mistakes,
     selective_difference,
     selective_intervals,
 )
-from transxv2s.taxonomy import ISIC2019
 from transxv2s.training.scored import ScoredImages
 
-REFERENCE = "softmax"
+Floats = NDArray[np.float64]
+REFERENCE, OWN = "softmax", "named class"
 AREAS = tuple(AreaIntervals.__annotations__)
 SUBSETS = ("validation", "test")
 
 
-def orders(scored: ScoredImages, logits: torch.Tensor | None) -> dict[str, RiskCoverage]:
-    """Each confidence score's order of the images."""
-    confidences = {name: score(scored.probabilities) for name, score in CONFIDENCES.items()}
-    if logits is not None:
-        assert logits.shape == scored.probabilities.shape, "logits of other images"
-        confidences["energy"] = energy(logits.double().numpy())
-    wrong = mistakes(scored.probabilities, scored.labels)
-    return {name: RiskCoverage(c, wrong, scored.labels) for name, c in confidences.items()}
+def read(path: Path) -> tuple[Answers, dict[str, Floats]]:
+    """What is said of the images of a file, and each score's confidence (N,) in it."""
+    rows = read_table(path, ("image",))
+    if rows and "file" in rows[0]:
+        answers, more = read_answers(path), {}
+    else:
+        scored = ScoredImages.read(path)
+        wrong = scored.predicted != scored.labels
+        answers = Answers(scored.probabilities, scored.predicted, wrong, scored.labels, scored.lesions)
+        more = {"energy": energy(scored.logits)}
+    scores = {name: score(answers.probabilities) for name, score in CONFIDENCES.items()}
+    return answers, {**scores, OWN: answers.confidence, **more}
 
 
-def measure(scored: ScoredImages, found: dict[str, RiskCoverage], draws: int, seed: int) -> dict[str, Any]:
+def measure(answers: Answers, found: dict[str, RiskCoverage], draws: int, seed: int) -> dict[str, Any]:
     """Areas of each score, and what they differ by from the reference, with intervals over lesions."""
     options: dict[str, Any] = {"draws": draws, "seed": seed}
     return {
-        "images": len(scored.images),
-        "lesions": len(set(scored.lesions)),
-        "error_rate": float(mistakes(scored.probabilities, scored.labels).mean()),
-        "areas": {n: selective_intervals(o, scored.lesions, **options) for n, o in found.items()},
+        "images": len(answers.wrong),
+        "lesions": len(set(answers.lesions)),
+        "error_rate": float(answers.wrong.mean()),
+        "areas": {n: selective_intervals(o, answers.lesions, **options) for n, o in found.items()},
         "difference_from_softmax": {
-            n: selective_difference(o, found[REFERENCE], scored.lesions, **options)
+            n: selective_difference(o, found[REFERENCE], answers.lesions, **options)
             for n, o in found.items()
             if n != REFERENCE
         },
@@ -105,16 +114,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--validation", type=Path, required=True)
     parser.add_argument("--test", type=Path, required=True)
-    parser.add_argument("--logits", type=Path)
     parser.add_argument("--draws", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--figure", type=Path, help="PNG or SVG file to write")
     arguments = parser.parse_args()
-    logits = torch.load(arguments.logits, weights_only=True) if arguments.logits else {}
-    scored = {s: ScoredImages.read(getattr(arguments, s), ISIC2019.codes) for s in SUBSETS}
-    found = {s: orders(scored[s], logits.get(s)) for s in SUBSETS}
-    results = {s: measure(scored[s], found[s], arguments.draws, arguments.seed) for s in SUBSETS}
+    said = {s: read(getattr(arguments, s)) for s in SUBSETS}
+    common = [name for name in said["validation"][1] if name in said["test"][1]]
+    found = {
+        s: {name: RiskCoverage(scores[name], answers.wrong, answers.labels) for name in common}
+        for s, (answers, scores) in said.items()
+    }
+    results = {s: measure(said[s][0], found[s], arguments.draws, arguments.seed) for s in SUBSETS}
     for subset in SUBSETS:
         Console(width=160).print(show(subset, results[subset]))
     chosen = verdict(results)

@@ -15,7 +15,14 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from transxv2s import nets
-from transxv2s.checkpoint import CheckpointConfig, described, read_checkpoint, write_checkpoint
+from transxv2s.checkpoint import (
+    CheckpointConfig,
+    described,
+    read_checkpoint,
+    refuse_foreign,
+    with_trust,
+    write_checkpoint,
+)
 from transxv2s.errors import CheckpointError
 from transxv2s.imaging.pipeline import Preprocessing
 from transxv2s.taxonomy import ISIC2019, TAXONOMIES, DiagnosticClass, Taxonomy
@@ -182,6 +189,62 @@ def test_a_write_that_fails_leaves_the_old_checkpoint(
             write_checkpoint(copy, model, build_config(), max_shard_size="20MB")
     assert read_checkpoint(copy).digest == before
     assert [path.name for path in copy.parent.iterdir()] == [copy.name]
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_other_trust_leaves_weights_and_other_files(copy: Path, tmp_path: Path, elsewhere: bool) -> None:
+    target = Path(shutil.copytree(copy, tmp_path / "other")) if elsewhere else copy
+    (target / "README.md").write_text("A card.")
+    (copy / "LICENSE").write_text("of the original")
+    before = files_of(copy)
+    trust = plain_trust(fitted_on="another hospital")
+    digest = with_trust(read_checkpoint(copy), trust, None, target, b"a list")
+    again = read_checkpoint(target)
+    assert (again.digest, again.config.trust) == (digest, trust)
+    assert (target / "README.md").read_text() == "A card."
+    assert (target / "LICENSE").exists() == (not elsewhere)
+    assert (target / "seen_images.npz").read_bytes() == b"a list"
+    assert {name: (target / name).read_bytes() for name in again.config.weights} == {
+        name: before[name] for name in again.config.weights
+    }
+    if elsewhere:
+        assert files_of(copy) == before
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_other_trust_is_not_written_through_symbolic_links(
+    copy: Path, tmp_path: Path, in_place: bool
+) -> None:
+    """As the Hub's cache has them: a snapshot is a folder of links to files that other snapshots share."""
+    snapshot = tmp_path / "snapshot"
+    snapshot.mkdir()
+    for path in copy.iterdir():
+        (snapshot / path.name).symlink_to(path)
+    before = files_of(copy)
+    target = snapshot if in_place else tmp_path / "new"
+    trust = plain_trust(fitted_on="another hospital")
+    with_trust(read_checkpoint(snapshot), trust, None, target)
+    assert files_of(copy) == before
+    assert not any(path.is_symlink() for path in target.iterdir())
+    assert read_checkpoint(target).config.trust == trust
+
+
+def test_a_directory_with_files_of_others_is_no_place_for_a_checkpoint(copy: Path, tmp_path: Path) -> None:
+    refuse_foreign(copy)
+    refuse_foreign(tmp_path / "new")
+    (tmp_path / "empty" / "calibration").mkdir(parents=True)
+    refuse_foreign(tmp_path / "empty")
+    for content in ('{"architectures": ["Bert"]}', "no json"):
+        other = tmp_path / "other"
+        other.mkdir(exist_ok=True)
+        (other / "config.json").write_text(content)
+        with pytest.raises(CheckpointError, match="holds other files and no checkpoint"):
+            refuse_foreign(other)
 
 
 def test_a_file_in_the_place_of_the_directory_is_not_overwritten(model: nn.Module, tmp_path: Path) -> None:

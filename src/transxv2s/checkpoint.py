@@ -9,6 +9,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -62,8 +63,8 @@ class CheckpointConfig(BaseModel):
         training: Protocol: recipe, seed, digests of data and split, machine, duration.
         metrics: Metrics with the split they were taken on.
         weights: Weight file → sha256; filled in by `write_checkpoint`.
-        seen_images: The sha256 of seen_images.npz, which tells what the network was trained and validated
-            on; None where that is not told. Filled in by `write_checkpoint`.
+        seen_images: The sha256 of seen_images.npz, which tells what the network was trained, validated and
+            calibrated on; None where that is not told. Filled in by `write_checkpoint`.
         novelty: The sha256 of novelty.safetensors, if there is one. Filled in by `write_checkpoint`.
     """
 
@@ -167,35 +168,32 @@ def write_checkpoint(
     Raises:
         CheckpointError: A weight is not finite in the stored type, or the directory cannot be written.
     """
-    target = Path(directory).resolve()
-    if target.exists() and not target.is_dir():
-        raise CheckpointError(f"{target} is a file; name a directory for the checkpoint.")
     state = _stored_state(model, half)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as workspace:
-            folder = Path(workspace) / "new"
-            _take_over_other_files(target, folder)
-            facts: dict[str, Any] = {"weights": _write_weights(folder, state, max_shard_size)}
-            facts["seen_images"] = _write_own(folder, SEEN_IMAGES_FILE, seen_images)
-            facts["novelty"] = _write_own(
-                folder, NOVELTY_FILE, None if novelty is None else to_bytes(novelty)
-            )
-            digest = _write_config(folder, config.model_copy(update=facts))
-            _swap(Path(workspace) / "new", target, Path(workspace) / "old")
-    except OSError as error:
-        raise CheckpointError(f"{target} cannot be written ({error}); name another directory.") from error
-    return digest
+    with _replacing(directory) as folder:
+        facts: dict[str, Any] = {"weights": _write_weights(folder, state, max_shard_size)}
+        facts["seen_images"] = _write_own(folder, SEEN_IMAGES_FILE, seen_images)
+        facts["novelty"] = _write_own(folder, NOVELTY_FILE, None if novelty is None else to_bytes(novelty))
+        return _write_config(folder, config.model_copy(update=facts))
 
 
-def with_trust(checkpoint: Checkpoint, trust: Trust, novelty: NoveltyScore | None, directory: Path) -> str:
-    """Write a checkpoint that was read again, with other trust; all other files are copied as they are.
+def with_trust(
+    checkpoint: Checkpoint,
+    trust: Trust,
+    novelty: NoveltyScore | None,
+    directory: Path,
+    seen_images: bytes | None = None,
+) -> str:
+    """Write a checkpoint that was read again, with other trust; its weights are copied as they are.
+
+    Files of others in the directory that is written stay, as in `write_checkpoint`; those beside the
+    checkpoint that was read are not taken along.
 
     Args:
         checkpoint: From a directory, which may be the one that is written.
         trust: Calibration, prediction sets, novelty, policy.
         novelty: The score that `trust.novelty` is the threshold of.
         directory: Where it goes.
+        seen_images: Content of seen_images.npz, see `datasets.provenance`; None leaves it as it is.
 
     Returns:
         The digest of the new checkpoint.
@@ -205,20 +203,28 @@ def with_trust(checkpoint: Checkpoint, trust: Trust, novelty: NoveltyScore | Non
     """
     if checkpoint.directory is None:
         raise CheckpointError("The checkpoint is not of a directory; write it with write_checkpoint.")
-    target = directory.resolve()
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as workspace:
-            folder = Path(workspace) / "new"
-            shutil.copytree(checkpoint.directory, folder, symlinks=True)
-            (folder / NOVELTY_FILE).unlink(missing_ok=True)
-            sha256 = _write_own(folder, NOVELTY_FILE, None if novelty is None else to_bytes(novelty))
-            config = checkpoint.config.model_copy(update={"trust": trust, "novelty": sha256})
-            digest = _write_config(folder, config)
-            _swap(folder, target, Path(workspace) / "old")
-    except OSError as error:
-        raise CheckpointError(f"{target} cannot be written ({error}); name another directory.") from error
-    return digest
+    with _replacing(directory) as folder:
+        for path in _own_files(checkpoint.directory):  # contents: the Hub's cache is made of symbolic links
+            shutil.copyfile(path, folder / path.name)
+        (folder / NOVELTY_FILE).unlink(missing_ok=True)
+        facts: dict[str, Any] = {"trust": trust}
+        facts["novelty"] = _write_own(folder, NOVELTY_FILE, None if novelty is None else to_bytes(novelty))
+        if seen_images is not None:
+            facts["seen_images"] = _write_own(folder, SEEN_IMAGES_FILE, seen_images)
+        return _write_config(folder, checkpoint.config.model_copy(update=facts))
+
+
+def refuse_foreign(directory: Path) -> None:
+    """Before the work: a directory that holds files of others and no checkpoint is no place for one.
+
+    Raises:
+        CheckpointError: It is such a directory.
+    """
+    if _is_checkpoint(directory) or not any(path.is_file() for path in directory.rglob("*")):
+        return
+    raise CheckpointError(
+        f"{directory} holds other files and no checkpoint; name a new or empty directory, or a checkpoint's."
+    )
 
 
 def read_checkpoint(directory: str | Path) -> Checkpoint:
@@ -312,14 +318,46 @@ def _write_config(folder: Path, config: CheckpointConfig) -> str:
     return hashlib.sha256(raw).hexdigest()[:12]
 
 
+@contextmanager
+def _replacing(directory: str | Path) -> Iterator[Path]:
+    """A folder beside a checkpoint's place, which moves there whole if the block ends well.
+
+    It already holds what that place holds besides a checkpoint.
+    """
+    target = Path(directory).resolve()
+    if target.exists() and not target.is_dir():
+        raise CheckpointError(f"{target} is a file; name a directory for the checkpoint.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as workspace:
+            folder = Path(workspace) / "new"
+            _take_over_other_files(target, folder)
+            yield folder
+            _swap(folder, target, Path(workspace) / "old")
+    except OSError as error:
+        raise CheckpointError(f"{target} cannot be written ({error}); name another directory.") from error
+
+
 def _take_over_other_files(previous: Path, folder: Path) -> None:
     """Make folder with all that the previous directory holds besides a checkpoint."""
     if not previous.exists():
         folder.mkdir()
         return
     shutil.copytree(previous, folder, symlinks=True)
-    for path in [path for pattern in OWN_FILES for path in folder.glob(pattern)]:
+    for path in _own_files(folder):
         path.unlink()
+
+
+def _own_files(folder: Path) -> list[Path]:
+    return [path for pattern in OWN_FILES for path in folder.glob(pattern)]
+
+
+def _is_checkpoint(folder: Path) -> bool:
+    """Whether its config.json is one of ours, of any version, whole or not."""
+    try:
+        return _Header.model_validate_json((folder / CONFIG_FILE).read_bytes()).format == FORMAT
+    except (OSError, ValidationError):
+        return False
 
 
 def _swap(new: Path, target: Path, old: Path) -> None:

@@ -71,28 +71,33 @@ class Classifier:
         checkpoint: As `read_checkpoint` gives it; its model is moved to the device.
         device: "auto" (the GPU if there is one), or a torch device.
         engine: What runs the network: a name of `engines.ENGINES`, or "auto". Heat maps always take PyTorch.
+        threads: As for `engines.load`.
 
     Raises:
         InputError: The device or the engine is not there.
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "auto", engine: str = REFERENCE) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, device: str = "auto", engine: str = REFERENCE, threads: int = 0
+    ) -> None:
         self._checkpoint = checkpoint
         self._taxonomy = checkpoint.config.to_taxonomy()
         self._device = usable_device(device)
         self._model: Any = checkpoint.model.eval().to(self._device).to(memory_format=torch.channels_last)
-        self._engine = engines.load(engine, checkpoint, self._device)
+        self._engine = engines.load(engine, checkpoint, self._device, threads)
         self._judge = checkpoint.judge()
 
     @classmethod
-    def load(cls, directory: str | Path, device: str = "auto", engine: str = REFERENCE) -> Self:
-        """Read a checkpoint directory.
+    def load(
+        cls, directory: str | Path, device: str = "auto", engine: str = REFERENCE, threads: int = 0
+    ) -> Self:
+        """Read a checkpoint directory; the other arguments are those of the class.
 
         Raises:
             CheckpointError: It is not there, damaged or not one of ours.
             InputError: The device or the engine is not there.
         """
-        return cls(read_checkpoint(directory), device, engine)
+        return cls(read_checkpoint(directory), device, engine, threads)
 
     @classmethod
     def from_pretrained(
@@ -130,11 +135,11 @@ class Classifier:
 
     @property
     def engine(self) -> str:
-        """Name of the engine at work; never "auto"."""
+        """Name of the engine at work, in int8 with its calibration; never "auto"."""
         return self._engine.name
 
     def seen_images(self) -> SeenImages | None:
-        """The images that the network was trained and validated on; None where the checkpoint does not tell.
+        """The images of training, validation and calibration; None where the checkpoint does not tell.
 
         Raises:
             CheckpointError: The list is missing or damaged.
@@ -148,19 +153,21 @@ class Classifier:
         """The classes, in the order of the probabilities."""
         return self._taxonomy
 
-    def prepare(self, source: Source, name: str | None = None) -> Prepared:
+    def prepare(self, source: Source, name: str | None = None, group: str | None = None) -> Prepared:
         """Decode one image and make the square the network sees.
 
         Args:
             source: Path, file content, or RGB uint8 (H, W, 3).
             name: What to call it; by default the file name, or "image".
+            group: Of what group it is, where prediction sets are fitted by group; None if that is not known.
 
         Raises:
             ImageError: The image cannot be used.
         """
         original = decode(source, name)
         seen = self.config.preprocessing.apply(original)
-        return Prepared(_stem(source if name is None else name), original, seen, quality_notes(original))
+        image_id = _stem(source if name is None else name)
+        return Prepared(image_id, original, seen, quality_notes(original), group)
 
     def findings(self, images: Sequence[Prepared]) -> list[Finding]:
         """Findings of prepared images, in one forward pass: as much memory as images are given."""

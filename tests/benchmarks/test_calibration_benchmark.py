@@ -21,7 +21,8 @@ def stored(path: Path, images: int, seed: int, temperature: float) -> str:
     honest = random.normal(0, 2, (images, 3))
     labels = (softmax(honest).cumsum(1) < random.random((images, 1))).sum(1).clip(max=2)
     names = tuple(f"{seed}-{n}" for n in range(images))
-    ScoredImages(names, names, labels, softmax(honest * temperature), CODES).write(path)
+    logits, calibrated = honest * temperature, softmax(honest)
+    ScoredImages(names, names, labels, calibrated.argmax(1), calibrated, logits, CODES).write(path)
     return str(path)
 
 
@@ -43,7 +44,7 @@ def test_it_prints_and_writes(tmp_path: Path) -> None:
     assert found["choice"]["kind"] == "temperature"
     assert found["scalings"]["temperature"]["temperature"] == pytest.approx(3, rel=0.2)
     change = found["intervals"]["temperature"]["change"]["nll"]
-    assert change["high"] < 0
+    assert change["high"] < 0, "before is the network itself, not the calibrated probabilities of the file"
     assert change["value"] == pytest.approx(
         found["scores"]["temperature"]["nll"] - found["scores"]["before"]["nll"]
     )

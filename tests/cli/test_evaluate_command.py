@@ -52,7 +52,13 @@ def test_everything_is_written_and_said(run: Run, table: Path, tmp_path: Path) -
     assert [row["image"] for row in rows] == [row["image"] for row in submission]
     assert list(submission[0]) == ["image", "MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC", "UNK"]
     assert all(row["UNK"] == "0.0" for row in submission)
+    assert document["prediction_sets"]["promised"] == 0.9
+    whole = document["prediction_sets"]["tables"]["all"][0]
+    held = [row["label"] in row["prediction_set"].split("; ") for row in rows]
+    assert len({row["lesion"] for row in rows}) == 5
+    assert whole["coverage"]["value"] == pytest.approx(sum(held) / 5)
     page = (tmp_path / "out" / "report.html").read_text()
+    assert '<h2 id="sets">Prediction sets</h2>' in page
     assert "<svg" in page
     assert "<script" not in page
     assert "Could not be read: 1 of the images." in page
@@ -62,6 +68,7 @@ def test_the_terminal_shows_scores_and_alarms(run: Run, table: Path, tmp_path: P
     result = run("evaluate", "--dataset", "table", "--root", table, "--out", tmp_path, "--floor", "1")
     assert "balanced accuracy" in result.out
     assert "Overlap with training" in result.out
+    assert "Prediction sets are to hold the class of 90% of the lesions of each class" in result.out
     assert "This is not a diagnosis" in result.out
 
 

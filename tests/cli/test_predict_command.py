@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from transxv2s import NOTICE
-from transxv2s.checkpoint import read_checkpoint
+from transxv2s.checkpoint import read_checkpoint, with_trust
 from transxv2s.classifier import Classifier, Prepared
 from transxv2s.finding import Finding
 from transxv2s.taxonomy import ISIC2019
 from transxv2s.views import DISAGREE
+from trusting import plain_trust
 
 from .conftest import Run, draw_lesion
 
@@ -167,3 +168,47 @@ def test_views_of_a_lesion_that_disagree_are_referred(
     result = run(*command, table)
     assert result.code == 2
     assert "names none of the images" in result.err
+
+
+@pytest.fixture(scope="module")
+def grouped(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Calibrated by source: of "strict" the class named alone is in the set, of "lax" every class."""
+    sets = plain_trust().sets
+    limits = {value: sets.limits.model_copy(update={"values": (value,) * 8}) for value in (0.0, 1.0)}
+    by_source = sets.model_copy(
+        update={
+            "limits": limits[1.0],
+            "grouping": "source",
+            "groups": {"strict": limits[1.0], "lax": limits[0.0]},
+        }
+    )
+    folder = tmp_path_factory.mktemp("grouped") / "checkpoint"
+    trust = plain_trust().model_copy(update={"sets": by_source})
+    with_trust(read_checkpoint(checkpoint), trust, None, folder)
+    return folder
+
+
+def test_an_image_gets_the_set_of_its_group_and_without_one_the_most_cautious(
+    run: Run, grouped: Path, study: Path, tmp_path: Path
+) -> None:
+    table, lines = tmp_path / "groups.csv", tmp_path / "found.jsonl"
+    images = (study / "a.png", study / "ann", study / "bob")
+    table.write_text("image,group\na.png,strict\nlesion,lax\n")
+    command = ("predict", *images, "--checkpoint", grouped, "--groups", table)
+    found = json.loads(run(*command, "--json").out)["findings"]
+    assert [len(finding["prediction_set"]) for finding in found] == [1, 8, 8]
+    assert run(*command, "--lines", lines).code == 0
+    assert [len(json.loads(line)["prediction_set"]) for line in lines.open()] == [1, 8, 8]
+
+
+def test_groups_must_be_those_of_the_checkpoint(
+    run: Run, grouped: Path, checkpoint: Path, study: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "groups.csv"
+    table.write_text("image,group\na,lacks\n")
+    for folder, said in (
+        (grouped, "names no group (source) of this checkpoint: take strict, lax"),
+        (checkpoint, "this checkpoint is not calibrated by group: leave out --groups"),
+    ):
+        result = run("predict", study / "a.png", "--checkpoint", folder, "--groups", table)
+        assert (result.code, said in result.err) == (2, True)

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from serve.making import PASSWORD, finding, make, say
 from transxv2s.serve.auth import users
 from transxv2s.serve.db.session import Database
+from transxv2s.serve.db.upgrade import upgrade
 from transxv2s.serve.images import ImageStore
 from transxv2s.serve.settings import Settings
 
@@ -97,6 +99,34 @@ def test_the_trail_is_verified_and_a_change_is_found(run: Run, kept: Kept, tmp_p
     assert case.id in bad.err
 
 
+def test_a_database_of_another_version_is_not_verified_and_not_changed(
+    run: Run, kept: Kept, tmp_path: Path
+) -> None:
+    database = kept[0]
+    with database.writing() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    database.scrub()
+    assert database.file
+    before = database.file.read_bytes()
+    result = run("records", "verify", "--data-dir", tmp_path)
+    assert (result.code, result.out) == (2, "")
+    assert "another version" in result.err
+    assert len(result.err.splitlines()) == 1
+    assert database.file.read_bytes() == before
+
+
+def test_images_of_another_database_are_not_deleted(run: Run, kept: Kept, tmp_path: Path) -> None:
+    """As where settings that name a database are forgotten."""
+    _, store, settings = kept
+    elsewhere = Database(f"sqlite:///{tmp_path / 'elsewhere.sqlite'}")
+    upgrade(elsewhere)
+    make(elsewhere, store, settings, finding({"MEL": 0.8}))
+    result = run("records", "expire", "--data-dir", tmp_path)
+    assert (result.code, result.out) == (2, "")
+    assert "belong to another database" in result.err
+    assert len(set(store.digests())) == 2
+
+
 def test_export_erase_and_expire(run: Run, kept: Kept, tmp_path: Path) -> None:
     database, store, settings = kept
     case = make(database, store, settings, finding({"MEL": 0.8}), now=datetime.now(UTC))
@@ -119,6 +149,12 @@ def test_serving_others_needs_users(run: Run, checkpoint: Path, tmp_path: Path) 
     assert result.code == 2
     assert "transxv2s users add" in result.err
     assert len(result.err.splitlines()) == 1
+
+
+def test_the_engine_is_an_option(run: Run, checkpoint: Path, tmp_path: Path) -> None:
+    result = run("serve", "--engine", "warp", "--checkpoint", checkpoint, "--data-dir", tmp_path)
+    assert result.code == 2
+    assert result.err.startswith("transxv2s: There is no engine 'warp'")
 
 
 def test_a_wrong_setting_or_checkpoint_is_one_sentence(run: Run, tmp_path: Path) -> None:

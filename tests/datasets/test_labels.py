@@ -14,7 +14,7 @@ from transxv2s.datasets.labels import (
     taxonomy_of,
 )
 from transxv2s.errors import ConfigError, DataError
-from transxv2s.evaluation.predictions import DIGEST, PLAIN
+from transxv2s.evaluation.table import DIGEST, PLAIN
 from transxv2s.taxonomy import ISIC2018, ISIC2019, NEVUS_MELANOMA, Behaviour
 
 

@@ -45,7 +45,7 @@ def test_each_kind_of_overlap_is_found(seen: SeenImages, pictures: list[Path]) -
     assert (found["by_id"], found["by_lesion"], found["by_copy"], found["any"]) == (1, 1, 1, 3)
     assert images == {"ISIC_1", "a", "b"}
     assert found["words"].startswith(
-        "3 of 4 images were seen in training or validation (1 by id, 1 by lesion"
+        "3 of 4 images were seen in training, validation or calibration (1 by id, 1 by lesion"
     )
 
 
@@ -56,6 +56,20 @@ def test_images_that_were_not_seen_do_not_overlap(seen: SeenImages, pictures: li
     assert found["words"].startswith("none of the 2 images")
 
 
+def test_images_of_calibration_are_seen_but_not_by_training(seen: SeenImages, pictures: list[Path]) -> None:
+    records = [record("c", pictures[4]), record("d", pictures[3], "mole")]
+    prints = fingerprints([r.path for r in records])
+    both = SeenImages.from_bytes(seen.with_calibration(records, prints).to_bytes())
+    found, images = overlap(both, records, prints)
+    assert (found["by_id"], found["by_lesion"], found["by_copy"]) == (2, 1, 2)
+    assert images == {"c", "d"}
+    trained = both.by_training()
+    assert (trained.ids, trained.lesions, trained.calibrated) == (seen.ids, seen.lesions, 0)
+    assert overlap(trained, records, prints)[1] == frozenset()
+    again = both.with_calibration(records[:1], prints.take([0]))
+    assert (again.ids, again.calibrated) == ((*seen.ids, "c"), 1), "the images of before are seen no longer"
+
+
 def test_unknown_is_not_none(pictures: list[Path]) -> None:
     found, images = overlap(None, [record("a", pictures[0])], fingerprints(pictures[:1]))
     assert (found["any"], images) == (None, frozenset())
@@ -64,7 +78,7 @@ def test_unknown_is_not_none(pictures: list[Path]) -> None:
 
 def test_the_list_survives_its_file(seen: SeenImages) -> None:
     again = SeenImages.from_bytes(seen.to_bytes())
-    assert (again.ids, again.lesions) == (seen.ids, seen.lesions)
+    assert (again.ids, again.lesions, again.calibrated) == (seen.ids, seen.lesions, 0)
     for name, array in seen.fingerprints.to_arrays().items():
         assert np.array_equal(again.fingerprints.to_arrays()[name], array)
 

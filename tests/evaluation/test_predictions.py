@@ -13,7 +13,8 @@ from transxv2s.classifier import Classifier, Prepared, default_checkpoint
 from transxv2s.datasets.records import Record
 from transxv2s.datasets.tables import read_table
 from transxv2s.errors import DataError
-from transxv2s.evaluation.predictions import predict
+from transxv2s.evaluation.predictions import Predictions
+from transxv2s.evaluation.predictions import predict as predict_into
 from transxv2s.finding import Finding
 from transxv2s.taxonomy import ISIC2019
 from transxv2s.trust import Evidence, Judge
@@ -25,6 +26,20 @@ CODES = ISIC2019.codes
 @pytest.fixture
 def records(pictures: list[Path]) -> list[Record]:
     return [Record(path.stem, path, 0, None, "MSK") for path in pictures]
+
+
+def predict(
+    classifier: Any, records: Sequence[Record], codes: Sequence[str], path: Path, batch_size: int = 32
+) -> Predictions:
+    """Each image is a lesion of its own."""
+    return predict_into(
+        classifier,
+        records,
+        codes,
+        path,
+        lesions_of=lambda some: [f"lesion of {r.id}" for r in some],
+        batch_size=batch_size,
+    )
 
 
 class Dying:
@@ -75,10 +90,80 @@ def test_a_second_call_reads_the_file_alone(
     classifier: Classifier, records: list[Record], tmp_path: Path
 ) -> None:
     first = predict(classifier, records, CODES, tmp_path / "p.csv")
-    again = predict(Dying(classifier, 0), records, CODES, tmp_path / "p.csv")  # type: ignore[arg-type]
+    again = predict(Dying(classifier, 0), records, CODES, tmp_path / "p.csv")
     assert np.array_equal(first.probabilities, again.probabilities)
     assert np.array_equal(first.skin_angle, again.skin_angle, equal_nan=True)
     assert [r.id for r in again.records] == [r.id for r in records]
+
+
+def images_in(path: Path) -> list[str]:
+    return [row["image"] for row in read_table(path, ["image"])]
+
+
+def test_the_file_holds_what_was_asked_for_alone_in_its_order(
+    classifier: Classifier, records: list[Record], tmp_path: Path
+) -> None:
+    path = tmp_path / "p.csv"
+    predict(classifier, records[:3], CODES, path)
+    predict(classifier, records[:1:-1], CODES, path)
+    assert images_in(path) == [r.id for r in records[:1:-1]]
+    predict(Dying(classifier, 0), records, CODES, path)
+    assert images_in(path) == [r.id for r in records], "what others asked for is not lost"
+    assert not (tmp_path / "p.csv.partial").exists()
+
+
+def test_rows_of_a_finished_file_and_of_a_later_run_that_was_killed_count(
+    classifier: Classifier, records: list[Record], tmp_path: Path
+) -> None:
+    path = tmp_path / "p.csv"
+    predict(classifier, records[:2], CODES, path)
+    with pytest.raises(KeyboardInterrupt):
+        predict(Dying(classifier, 1), records, CODES, path, batch_size=2)
+    assert images_in(path) == [r.id for r in records[:2]]
+    found = predict(Dying(classifier, 1), records, CODES, path, batch_size=1)
+    assert [r.id for r in found.records] == images_in(path) == [r.id for r in records]
+
+
+def test_a_row_cut_off_inside_a_quoted_cell_is_made_anew(
+    classifier: Classifier, records: list[Record], tmp_path: Path
+) -> None:
+    path = tmp_path / "p.csv"
+    with pytest.raises(KeyboardInterrupt):
+        predict(Dying(classifier, 1), records, CODES, path, batch_size=2)
+    with (tmp_path / "p.csv.partial").open("a") as stream:
+        stream.write('next,file,,MSK,,MEL,NV,NV,expert_review,"could be melanoma, nev')
+    predict(Dying(classifier, 3), records, CODES, path, batch_size=1)
+    assert images_in(path) == [r.id for r in records]
+
+
+def test_the_file_tells_label_lesion_and_source_as_they_are_now(
+    classifier: Classifier, records: list[Record], tmp_path: Path
+) -> None:
+    path = tmp_path / "p.csv"
+    predict(classifier, records, CODES, path)
+    changed = [replace(r, label=3, source="Graz") for r in records]
+    found = predict_into(
+        Dying(classifier, 0),  # type: ignore[arg-type]
+        changed,
+        CODES,
+        path,
+        lesions_of=lambda some: ["one"] * len(some),
+    )
+    assert found.lesions == ("one",) * len(records)
+    said = {(row["label"], row["lesion"], row["source"]) for row in read_table(path, ["label"])}
+    assert said == {(CODES[3], "one", "Graz")}
+
+
+def test_the_sets_are_the_classifiers_own(
+    classifier: Classifier, records: list[Record], tmp_path: Path
+) -> None:
+    found = predict(classifier, records, CODES, tmp_path / "p.csv")
+    for record, row, held in zip(
+        records, read_table(tmp_path / "p.csv", ["prediction_set"]), found.members, strict=True
+    ):
+        expected = classifier.classify(record.path).prediction_set
+        assert row["prediction_set"].split("; ") == expected
+        assert {code for code, there in zip(CODES, held, strict=True) if there} == set(expected)
 
 
 @pytest.mark.parametrize("cut", [0, 1, 9, 40])
@@ -88,7 +173,7 @@ def test_a_killed_run_goes_on(
     """Also where the last line was half written."""
     path = tmp_path / "p.csv"
     with pytest.raises(KeyboardInterrupt):
-        predict(Dying(classifier, 1), records, CODES, path, batch_size=2)  # type: ignore[arg-type]
+        predict(Dying(classifier, 1), records, CODES, path, batch_size=2)
     partial = tmp_path / "p.csv.partial"
     content = partial.read_bytes()
     assert len(content.splitlines()) == 3  # header and two rows
@@ -169,3 +254,7 @@ def test_sets_by_group_take_the_group_of_each_image(
     monkeypatch.setattr(Judge, "evidence", noting)
     predict(Classifier(grouped, "cpu"), records, CODES, tmp_path / "p.csv")
     assert asked == [record.source for record in records]
+    asked.clear()
+    moved = [replace(records[0], source="Graz"), *records[1:]]
+    predict(Classifier(grouped, "cpu"), moved, CODES, tmp_path / "p.csv")
+    assert asked == ["Graz"], "the set of an image that changed its group is made anew"

@@ -10,8 +10,9 @@ from sklearn.metrics import balanced_accuracy_score
 
 from transxv2s.datasets.records import Record
 from transxv2s.errors import DataError
+from transxv2s.evaluation.answers import common_taxonomy
 from transxv2s.evaluation.predictions import Predictions
-from transxv2s.evaluation.result import Result, Scored, common_taxonomy, evaluate
+from transxv2s.evaluation.result import Result, Scored, evaluate
 from transxv2s.taxonomy import ISIC2018, ISIC2019, ISIC2019_UNK, NEVUS_MELANOMA, Taxonomy
 
 
@@ -24,14 +25,22 @@ def predictions(data: Taxonomy, codes: list[str], seed: int = 0) -> Predictions:
     )
     probabilities = random.dirichlet(np.ones(len(ISIC2019)), len(codes))
     angles = np.where(np.arange(len(codes)) % 4 == 0, np.nan, 60.0)
-    return Predictions(records, probabilities, probabilities, random.random(len(codes)) < 0.5, angles, {})
+    return Predictions(
+        records,
+        tuple(record.id for record in records),
+        probabilities,
+        probabilities,
+        probabilities > 0.2,
+        random.random(len(codes)) < 0.5,
+        angles,
+        {},
+    )
 
 
 def said(made: Predictions, data: Taxonomy, trained: Sequence[str] = ISIC2019.codes) -> tuple[Result, Scored]:
     """Of a network with eight classes; each image is a lesion of its own."""
     return evaluate(
         predictions=made,
-        lesions=[r.id for r in made.records],
         model=ISIC2019,
         data=data,
         trained=trained,
@@ -106,7 +115,6 @@ def test_without_any_official_weight_there_is_no_official_score() -> None:
     ids = [r.id for r in made.records]
     result, _ = evaluate(
         predictions=made,
-        lesions=ids,
         model=ISIC2019,
         data=ISIC2019,
         trained=ISIC2019.codes,
@@ -136,6 +144,38 @@ def test_referral_is_counted_by_need() -> None:
     of_melanoma = np.array([code == "MEL" for code in codes])
     assert melanoma["caught"]["value"] == pytest.approx((made.referred | right)[of_melanoma].mean())
     assert {"source", "sex", "age", "site", "skin tone"} < result["referral"].keys()
+
+
+def test_referral_counts_the_answer_that_the_user_gets_and_not_one_in_other_classes() -> None:
+    """AK and SCC make .60 of AKIEC, but the class that is named to the user is the nevus."""
+    codes = ["AKIEC"] * 20 + ["NV"] * 20
+    made = predictions(ISIC2018, codes)
+    p = np.zeros((40, 8))
+    p[:, [ISIC2019.index(code) for code in ("NV", "AK", "SCC")]] = (0.4, 0.3, 0.3)
+    result, _ = said(replace(made, probabilities=p, adjusted=p, referred=np.zeros(40, bool)), ISIC2018)
+    by_class = {row["group"]: row for row in result["referral"]["class"]}
+    assert by_class["AKIEC"]["accuracy_of_answers"]["value"] == 0
+    assert by_class["AKIEC"]["safe"]["value"] == 0
+    assert by_class["AKIEC"]["missed_per_1000"]["value"] == 1000
+    assert by_class["NV"]["accuracy_of_answers"]["value"] == 1
+    assert result["scores"]["per_class"]["AKIEC"]["recall"] == 1, "scores are of the data set's classes"
+    assert result["official"]
+    assert result["official"]["balanced_accuracy"] == 0.5
+
+
+def test_an_answer_of_a_class_that_is_part_of_the_true_one_is_right() -> None:
+    made = predictions(ISIC2018, ["AKIEC"] * 20)
+    p = np.eye(8)[[ISIC2019.index("SCC")] * 20]
+    result, _ = said(replace(made, probabilities=p, adjusted=p, referred=np.zeros(20, bool)), ISIC2018)
+    (row,) = result["referral"]["class"]
+    assert row["accuracy_of_answers"]["value"] == row["safe"]["value"] == 1
+
+
+def test_a_class_that_the_data_set_has_no_room_for_is_a_wrong_answer() -> None:
+    made = predictions(NEVUS_MELANOMA, ["NV"] * 20)
+    p = np.tile(np.eye(8)[ISIC2019.index("BKL")] * 0.6 + np.eye(8)[ISIC2019.index("NV")] * 0.4, (20, 1))
+    result, _ = said(replace(made, probabilities=p, adjusted=p, referred=np.zeros(20, bool)), NEVUS_MELANOMA)
+    assert result["referral"]["all"][0]["accuracy_of_answers"]["value"] == 0
 
 
 def test_the_class_that_is_named_need_not_be_the_most_probable_one() -> None:
@@ -184,7 +224,6 @@ def test_official_weights_count_in_the_official_rules_alone() -> None:
     both = [
         evaluate(
             predictions=some,
-            lesions=[r.id for r in some.records],
             model=ISIC2019,
             data=ISIC2019,
             trained=ISIC2019.codes,
@@ -200,8 +239,10 @@ def test_official_weights_count_in_the_official_rules_alone() -> None:
 def _from(made: Predictions, first: int) -> Predictions:
     return Predictions(
         made.records[first:],
+        made.lesions[first:],
         made.probabilities[first:],
         made.adjusted[first:],
+        made.members[first:],
         made.referred[first:],
         made.skin_angle[first:],
         {},

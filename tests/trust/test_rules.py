@@ -10,6 +10,7 @@ from transxv2s.trust.policy import ReferralPolicy
 from transxv2s.trust.rules import RULES, Evidence, one_of, reasons, referred, referred_by
 
 LAX = ReferralPolicy(mixed_sets=False)
+LIMITS = st.dictionaries(st.sampled_from(ISIC2019.codes), st.floats(0, 1))
 
 
 def evidence(
@@ -68,6 +69,22 @@ def test_what_may_be_rare_and_what_is_taken_for_it() -> None:
     assert said(policy, evidence({"NV": 0.9, "DF": 0.04})) == []
 
 
+def test_an_often_missed_class_is_answered_when_it_is_named_and_suspected_when_it_is_not() -> None:
+    policy = LAX.model_copy(update={"rare": {"DF": 0.05}, "often_missed": {"MEL": 0.1}})
+    assert said(policy, evidence({"MEL": 0.95})) == []
+    assert said(policy, evidence({"NV": 0.8, "MEL": 0.1})) == [
+        "may be melanoma, which the network often misses"
+    ]
+    assert said(policy, evidence({"NV": 0.8, "MEL": 0.09})) == []
+    assert said(policy, evidence({"DF": 0.9})) == ["may be dermatofibroma, which the network has seldom seen"]
+
+
+def test_a_policy_of_before_treats_all_its_classes_as_rare() -> None:
+    policy = ReferralPolicy.model_validate({"version": 1, "rare": {"DF": 0.05, "MEL": 0.1}})
+    words = "may be melanoma, which the network has seldom seen or often misses"
+    assert said(policy, evidence({"MEL": 0.95})) == [words]
+
+
 def test_low_confidence_and_the_limit_itself() -> None:
     policy = LAX.model_copy(update={"min_confidence": 0.6})
     words = "is melanocytic nevus with a probability of only 55 %: an answer needs 60 %"
@@ -99,13 +116,23 @@ def test_classes_of_which_nothing_is_known_are_never_answered() -> None:
     st.lists(st.lists(st.floats(0.01, 1), min_size=8, max_size=8), min_size=1, max_size=6),
     st.floats(0, 1),
     st.floats(0, 1),
-    st.dictionaries(st.sampled_from(ISIC2019.codes), st.floats(0, 1)),
+    st.tuples(LIMITS, st.none() | LIMITS),
     st.booleans(),
 )
 def test_one_image_meets_what_many_meet(
-    rows: list[list[float]], confidence: float, suspicion: float, rare: dict[str, float], mixed: bool
+    rows: list[list[float]],
+    confidence: float,
+    suspicion: float,
+    limits: tuple[dict[str, float], dict[str, float] | None],
+    mixed: bool,
 ) -> None:
-    policy = ReferralPolicy(min_confidence=confidence, max_suspicion=suspicion, rare=rare, mixed_sets=mixed)
+    policy = ReferralPolicy(
+        min_confidence=confidence,
+        max_suspicion=suspicion,
+        rare=limits[0],
+        often_missed=limits[1],
+        mixed_sets=mixed,
+    )
     values = np.array(rows) / np.array(rows).sum(axis=1, keepdims=True)
     members, none = values >= 0.2, np.zeros(len(rows), bool)
     together = Evidence(values, values.argmax(1), members, none, [()] * len(rows))

@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from transxv2s.taxonomy import ISIC2019
+from transxv2s.taxonomy import ISIC2019, Taxonomy
 from transxv2s.trust.policy import Goals
 from transxv2s.trust.rules import Evidence, needing_expert, referred
 from transxv2s.trust.tuning import SENSITIVITIES, Labelled, lesions_needed, risk_limit, tune
+
+NEEDS = needing_expert(ISIC2019)
 
 K = len(ISIC2019)
 
@@ -74,6 +76,78 @@ def test_how_many_lesions_a_promise_takes(risk: float, needed: int) -> None:
     if needed > 1:
         fewer = needed - 1
         assert risk_limit([0.3] * fewer, [str(i) for i in range(fewer)], [False] * fewer, risk) == 0
+
+
+def test_nine_lesions_are_enough_for_a_goal_of_nine_in_ten() -> None:
+    """1 - 0.9 is a little less than 0.1."""
+    alone = [str(i) for i in range(9)]
+    assert risk_limit([0.3] * 9, alone, [False] * 9, 1 - 0.9) == 0.3
+
+
+def test_what_is_named_as_an_often_missed_class_is_answered_and_its_floor_holds() -> None:
+    place, goals, shares = ISIC2019.index("MEL"), Goals(sensitivity=0.5, budget=0), []
+    for seed in range(25):
+        policy = tune(world(300, 1.5, seed), [], goals, "", often_missed=["MEL"]).policy
+        assert (list(policy.rare), list(policy.often_missed or {})) == ([], ["MEL"])
+        further = world(1500, 1.5, 1000 + seed)
+        named = further.evidence.predicted == place
+        sent = referred(policy, further.evidence, ISIC2019)
+        assert not sent[named].any()
+        shares.append(missed(further, sent | named, further.labels == place))
+    assert np.mean(shares) <= 0.1 + 2 * float(np.std(shares) / 5)
+    assert np.mean(shares) > 0.05, "no more is referred than the goal asks for"
+
+
+def test_where_no_class_needs_an_expert_nothing_is_suspected() -> None:
+    labelled = world(300, 2.0, 0)
+    benign = ~NEEDS
+    kept = benign[labelled.labels]
+    values = labelled.evidence.probabilities[kept][:, benign]
+    values = values / values.sum(axis=1, keepdims=True)
+    found = Evidence(values, values.argmax(1), values >= 0.1, np.zeros(len(values), bool), [()] * len(values))
+    own = Taxonomy("own", tuple(c for c in ISIC2019.classes if not c.needs_expert))
+    labels = np.cumsum(benign)[labelled.labels[kept]] - 1
+    lesions = [lesion for lesion, k in zip(labelled.lesions, kept, strict=True) if k]
+    tuned = tune(Labelled(found, labels, lesions, own), [], Goals(budget=0.2), "")
+    assert tuned.shares["suspicion"] == 0
+    assert tuned.shares["all"] <= 0.2
+    assert tuned.notes == []
+
+
+def test_too_few_malignant_lesions_are_told() -> None:
+    labelled = world(400, 2.0, 0)
+    ought = NEEDS[labelled.labels]
+    ill = sorted({lesion for lesion, needs in zip(labelled.lesions, ought, strict=True) if needs})
+    for count, told in ((18, True), (19, False)):
+        kept = np.array([lesion in ill[:count] for lesion in labelled.lesions]) | ~ought
+        places, evidence = np.flatnonzero(kept), labelled.evidence
+        some = Labelled(
+            Evidence(
+                evidence.probabilities[kept],
+                evidence.predicted[kept],
+                evidence.members[kept],
+                evidence.novel[kept],
+                [()] * len(places),
+            ),
+            labelled.labels[kept],
+            [labelled.lesions[i] for i in places.tolist()],
+            ISIC2019,
+        )
+        tuned = tune(some, [], Goals(budget=0.9), "")
+        note = (
+            "18 malignant or precancerous lesions to tune on: to promise 95% takes 19, "
+            "so every benign answer is referred"
+        )
+        assert (note in tuned.notes) == told
+        assert (tuned.policy.max_suspicion == 0) == told
+
+
+def test_the_price_of_the_malignant_is_what_they_alone_would_cost() -> None:
+    labelled = world(600, 1.0, 0)
+    both = tune(labelled, ["DF"], Goals(budget=0.1), "", often_missed=["BKL"])
+    alone = tune(labelled, [], Goals(budget=0.1), "")
+    assert f"{alone.shares['all']:.0%} would be for the malignant alone" in both.notes[0]
+    assert both.notes[0].endswith("rare or often missed classes (DF, BKL)")
 
 
 def test_floors_hold_on_further_lesions_on_average() -> None:

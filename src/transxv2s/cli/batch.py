@@ -1,6 +1,6 @@
 """Many images through one classifier, in batches; failures are set aside and Ctrl-C loses nothing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from transxv2s.reports.prediction import Card, Failure, Pictures
 Outcome: TypeAlias = Card | Failure
 Draw: TypeAlias = Callable[[list[Prepared], list[Finding]], list[Pictures]]
 
+NO_GROUPS: Mapping[str, str] = {}
 STOPPED = "not examined, because the run was stopped; run it again for this image"
 
 
@@ -31,6 +32,8 @@ def examine(
     batch_size: int,
     keep_pictures: bool,
     with_heat_maps: bool = False,
+    *,
+    groups: Mapping[str, str] = NO_GROUPS,
 ) -> list[Outcome]:
     """A card or a failure for each image, in order; after Ctrl-C, images not reached are failures.
 
@@ -42,6 +45,7 @@ def examine(
         batch_size: Images that go through the network together, ≥ 1.
         keep_pictures: Whether the cards carry their pictures, some 50 kB an image.
         with_heat_maps: Whether a heat map of the default method is one of them.
+        groups: By id the group of an image, where prediction sets are fitted by group.
 
     Raises:
         InputError: Heat maps are wanted of a network that cannot be explained.
@@ -52,7 +56,7 @@ def examine(
     sources = list(zip(files, ids, strict=True))
     with progress("Examining", len(files)) as advance:
         try:
-            for batch in batches_ahead(partial(prepare, classifier), sources, batch_size):
+            for batch in batches_ahead(partial(prepare, classifier, groups=groups), sources, batch_size):
                 outcomes += _cards(classifier, batch, draw if keep_pictures else None)
                 advance(len(batch))
         except KeyboardInterrupt:
@@ -60,11 +64,13 @@ def examine(
     return outcomes
 
 
-def prepare(classifier: Classifier, source: tuple[Path, str]) -> Prepared | Failure:
+def prepare(
+    classifier: Classifier, source: tuple[Path, str], groups: Mapping[str, str] = NO_GROUPS
+) -> Prepared | Failure:
     """An image file under an id, its original as a thumbnail, or why it cannot be examined."""
     file, image_id = source
     try:
-        prepared = classifier.prepare(file)
+        prepared = classifier.prepare(file, group=groups.get(image_id))
     except ImageError as error:
         return Failure(readable(file), error.reason)
     return replace(prepared, id=image_id, original=thumbnail(prepared.original))

@@ -17,16 +17,18 @@ COLUMNS = {
     "p95 ms": ("p95_ms", "{:.1f}"),
     "same class": ("agreement", "{:.1%}"),
     "balanced accuracy": ("balanced_accuracy_change", "{:+.4f}"),
+    "95 % from": ("balanced_accuracy_change_low", "{:+.4f}"),
+    "to": ("balanced_accuracy_change_high", "{:+.4f}"),
     "start s": ("start_up_seconds", "{:.1f}"),
     "peak MiB": ("peak_mib", "{:.0f}"),
     "model MiB": ("model_mib", "{:.0f}"),
 }
-WIDTH = 170  # of a table that goes to a file
+WIDTH = 200  # of a table that goes to a file
 WORDS = ("role", "engine", "precision", "part", "stage")
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], missing: Mapping[str, str]) -> None:
-    """A line a row, with the columns that any row has; then the engines that cannot be used."""
+    """A line a row, with the columns that any row has; then what could not be measured."""
     shown = {heading: c for heading, c in COLUMNS.items() if any(row.get(c[0]) is not None for row in rows)}
     table = _table("role", "engine", "precision", "batch", *shown)
     for row in rows:

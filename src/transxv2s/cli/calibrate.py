@@ -20,7 +20,9 @@ def calibrate(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", file_okay=False, help="Write the checkpoint there; without it, into itself."
+            metavar="DIR",
+            file_okay=False,
+            help="Write the checkpoint there: new, empty, or a checkpoint's; without it, into itself.",
         ),
     ] = None,
     report: Annotated[
@@ -28,9 +30,8 @@ def calibrate(
     ] = Path("calibration"),
     split: options.SplitFile = None,
     subset: options.Subset = "validation",
-    leaky: Annotated[
-        bool, typer.Option("--leaky", help="Declare that the split leaks; every output will say so.")
-    ] = False,
+    fold: options.Fold = None,
+    leaky: options.Leaky = False,
     sensitivity: Annotated[
         float,
         typer.Option(min=0, max=1, help="Share of malignant lesions to be recognised as such or referred."),
@@ -62,14 +63,16 @@ def calibrate(
     hospital. The two floors come first; the budget is kept if they leave room, and else it is said what they
     cost. The exit code is 0 when all images were read, 1 when some could not be, 2 when nothing was fitted.
     """
-    from transxv2s.checkpoint import read_checkpoint
+    from transxv2s.checkpoint import read_checkpoint, refuse_foreign
     from transxv2s.classifier import Classifier
-    from transxv2s.datasets import splits
     from transxv2s.errors import DataError
     from transxv2s.evaluation.calibration import calibrate as fit_trust
     from transxv2s.evaluation.run import Chosen
     from transxv2s.trust.policy import Goals
 
+    parts = options.read_split(split, fold, leaky)
+    if out:
+        refuse_foreign(out)
     loaded = read_checkpoint(checkpoint)
     own = loaded.config.to_taxonomy()
     reading = options.read_dataset(
@@ -90,7 +93,7 @@ def calibrate(
     results = fit_trust(
         loaded,
         Classifier(loaded, device),
-        Chosen(dataset, reading, splits.load(split) if split else None, subset, leaky),
+        Chosen(dataset, reading, parts, subset, leaky),
         out or checkpoint,
         report,
         goals=Goals(sensitivity=sensitivity, rare_sensitivity=rare_sensitivity, budget=budget),
@@ -102,6 +105,10 @@ def calibrate(
     else:
         _print(results, out or checkpoint, report)
     raise typer.Exit(SOME_FAILED if results["failures"] else 0)
+
+
+def _from(limits: dict[str, float]) -> str:
+    return ", ".join(f"{code} from {limit:.3f}" for code, limit in limits.items()) or "none"
 
 
 def _print(results: dict[str, Any], target: Path, report: Path) -> None:
@@ -120,7 +127,7 @@ def _print(results: dict[str, Any], target: Path, report: Path) -> None:
     console.print(
         f"Prediction sets of {results['sets']['size']:.2f} classes on average; referral: suspicion from "
         f"{policy['max_suspicion']:.3f}, confidence under {policy['min_confidence']:.3f}, rare classes "
-        f"{', '.join(f'{code} from {limit:.3f}' for code, limit in policy['rare'].items()) or 'none'}"
+        f"{_from(policy['rare'])}, often missed classes {_from(policy['often_missed'])}"
     )
     referred = Table(box=None, title="Referred by each rule alone", title_justify="left")
     for name, share in results["referred_by"].items():

@@ -8,6 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from transxv2s.datasets.records import Reading
+    from transxv2s.datasets.splits import Split
     from transxv2s.taxonomy import Taxonomy
 
 DATASETS = "isic2019, isic2019-test, isic2018, isic2018-validation, isic2018-test, ham10000, table or folder"
@@ -47,6 +48,30 @@ SplitFile: TypeAlias = Annotated[
     Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Split file; without it, all images.")
 ]
 Subset: TypeAlias = Annotated[Literal["train", "validation", "test"], typer.Option(help="Of the split.")]
+Fold: TypeAlias = Annotated[
+    int | None, typer.Option(help="Take the cross-validation that tests on this fold of the split.")
+]
+Leaky: TypeAlias = Annotated[
+    bool, typer.Option("--leaky", help="Declare that the split leaks; every output will say so.")
+]
+
+
+def read_split(path: Path | None, fold: int | None, leaky: bool) -> "Split | None":
+    """The split that the options name.
+
+    Raises:
+        ConfigError: An option is about a split, and none is named.
+        DataError: The split cannot be used, or has no such fold.
+    """
+    from transxv2s.datasets import splits
+    from transxv2s.errors import ConfigError
+
+    if path is None:
+        if fold is not None or leaky:
+            raise ConfigError("--fold and --leaky are about a split: name it with --split")
+        return None
+    split = splits.load(path)
+    return split if fold is None else split.for_fold(fold)
 
 
 def read_dataset(

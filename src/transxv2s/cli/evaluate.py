@@ -28,12 +28,8 @@ def evaluate(
     checkpoint: CheckpointDir = None,
     split: options.SplitFile = None,
     subset: options.Subset = "test",
-    fold: Annotated[
-        int | None, typer.Option(help="Take the cross-validation that tests on this fold of the split.")
-    ] = None,
-    leaky: Annotated[
-        bool, typer.Option("--leaky", help="Declare that the split leaks; every output will say so.")
-    ] = False,
+    fold: options.Fold = None,
+    leaky: options.Leaky = False,
     floor: Annotated[
         float, typer.Option(min=0, max=1, help="A class with less recall raises an alarm.")
     ] = 0.5,
@@ -54,13 +50,10 @@ def evaluate(
     """
     from transxv2s.checkpoint import read_config
     from transxv2s.classifier import Classifier, default_checkpoint
-    from transxv2s.datasets import splits
-    from transxv2s.errors import ConfigError
     from transxv2s.evaluation.run import Chosen, run
     from transxv2s.files import make_folders
 
-    if split is None and (fold is not None or leaky):
-        raise ConfigError("--fold and --leaky are about a split: name it with --split")
+    loaded = options.read_split(split, fold, leaky)
     make_folders(out)
     where = checkpoint or default_checkpoint()
     reading = options.read_dataset(
@@ -73,9 +66,6 @@ def evaluate(
         model=read_config(where)[0].to_taxonomy(),
         ham10000=ham10000,
     )
-    loaded = splits.load(split) if split else None
-    if loaded and fold is not None:
-        loaded = loaded.for_fold(fold)
     classifier = Classifier.load(where, device, engine)
     results = run(
         classifier, Chosen(dataset, reading, loaded, subset, leaky), out, floor=floor, batch_size=batch_size
@@ -98,6 +88,25 @@ def _referral(tables: dict[str, Any]) -> Any:
     for row in (*tables["all"], *tables["class"]):
         shares = (interval_text(row[key]) for key in ("referred", "accuracy_of_answers", "safe"))
         shown.add_row(row["group"], *shares, interval_text(row["missed_per_1000"], digits=1))
+    return shown
+
+
+def _sets(found: dict[str, Any]) -> Any:
+    """Of all lesions, by class, by source."""
+    from rich.table import Table
+
+    from transxv2s.reports.page import interval_text
+
+    kinds = [*(["class"] if found["to_each"] == "class" else []), *filter(None, [found["grouping"]])]
+    to_each = f" of each {' and '.join(kinds)}" if kinds else ""
+    title = f"Prediction sets are to hold the class of {found['promised']:.0%} of the lesions{to_each}"
+    shown = Table(box=None, title=title, title_justify="left")
+    for heading in ("lesions", "coverage", "to be expected", "classes in a set", "sets of one"):
+        shown.add_column(heading, justify="left" if heading == "lesions" else "right")
+    for row in (row for rows in found["tables"].values() for row in rows):
+        band = "–" if row["band"] is None else "{:.3f} to {:.3f} ({})".format(*row["band"], row["place"])
+        size, single = interval_text(row["size"], digits=2), interval_text(row["single"])
+        shown.add_row(row["group"], interval_text(row["coverage"]), band, size, single)
     return shown
 
 
@@ -138,4 +147,6 @@ def _print(results: dict[str, Any], out: Path) -> None:
         classes.add_row(code, f"{one['images']:,}", recall, *values)
     console.print(classes)
     console.print(_referral(results["referral"]))
+    if found := results["prediction_sets"]:
+        console.print(_sets(found))
     console.print(f"{out / 'report.html'}\n\n{NOTICE}")

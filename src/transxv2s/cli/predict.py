@@ -39,7 +39,8 @@ def predict(
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Examine on a Ray cluster ('auto' on one of its machines, or host:port); needs --lines.",
+            help="Examine on a Ray cluster (on one of its machines 'auto' or host:6379, from elsewhere "
+            "ray://host:10001); needs --lines.",
         ),
     ] = None,
     out: Annotated[
@@ -57,6 +58,14 @@ def predict(
             metavar="FILE",
             dir_okay=False,
             help="CSV with columns image (id or file name) and lesion: views that disagree are referred.",
+        ),
+    ] = None,
+    groups: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            dir_okay=False,
+            help="CSV with columns image and group, for prediction sets that were calibrated by group.",
         ),
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images that the network sees at once.")] = 16,
@@ -81,18 +90,20 @@ def predict(
         raise ConfigError("--heat-maps belong to the report: name its folder with --out")
     if lines and (as_json or table or out or lesions):
         raise ConfigError("--lines holds all that is said: leave out --json, --csv, --out and --lesions")
-    if cluster and engine != "eager":
-        raise ConfigError("--engine chooses for this machine: leave it out with --cluster")
+    if cluster and device not in ("auto", "cpu"):
+        raise ConfigError("--device is of this machine: leave it out, a cluster computes on its processors")
     if cluster and not lines:
         raise ConfigError("--cluster is for very many images: name the file of their findings with --lines")
     files = find_images(images)
+    known = _groups(groups, files, checkpoint) if groups else {}
     if lines:
         examiner = _examiner(cluster, checkpoint, batch_size, device=device, engine=engine)
-        raise typer.Exit(_into_lines(lines, examiner, files))
+        raise typer.Exit(_into_lines(lines, examiner, files, known))
     make_folders(*[folder for folder in (out, table and table.parent) if folder])
     classifier = load(checkpoint, device, engine)
-    views = _lesions(lesions, files) if lesions else {}
-    outcomes = _with_views(examine(classifier, files, batch_size, out is not None, heat_maps), views)
+    views = _told(lesions, "lesion", files) if lesions else {}
+    found = examine(classifier, files, batch_size, out is not None, heat_maps, groups=known)
+    outcomes = _with_views(found, views)
     cards = [outcome for outcome in outcomes if isinstance(outcome, Card)]
     failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
     if table:
@@ -117,11 +128,11 @@ def _examiner(
     if cluster:
         from transxv2s.cluster import There
 
-        return There(cluster, checkpoint or default_checkpoint(), batch_size)
+        return There(cluster, checkpoint or default_checkpoint(), batch_size, engine)
     return Here(load(checkpoint, device, engine), batch_size)
 
 
-def _into_lines(path: Path, examiner: "Examiner", files: list[Path]) -> int:
+def _into_lines(path: Path, examiner: "Examiner", files: list[Path], groups: dict[str, str]) -> int:
     """Examines into a file of lines, says how it went, and gives the exit code."""
     from transxv2s import NOTICE
     from transxv2s.bulk import Image, examine_into
@@ -129,16 +140,36 @@ def _into_lines(path: Path, examiner: "Examiner", files: list[Path]) -> int:
     from transxv2s.files import make_folders, readable
 
     make_folders(path.parent)
-    images = map(Image, files, unique_ids([readable(file) for file in files]))
-    done = examine_into(path, examiner, list(images))
+    ids = unique_ids([readable(file) for file in files])
+    images = [Image(file, i, groups.get(i)) for file, i in zip(files, ids, strict=True)]
+    done = examine_into(path, examiner, images)
     before = f", {done.kept:,} of them before" if done.kept else ""
     failures = f", {done.failed:,} could not be" if done.failed else ""
     typer.echo(f"{done.examined:,} images examined{failures}{before}: {path}\n\n{NOTICE}")
     return SOME_FAILED if done.failed else 0
 
 
-def _lesions(path: Path, files: list[Path]) -> dict[str, str]:
-    """Lesion by finding id; the table names images by id or by file name.
+def _groups(path: Path, files: list[Path], checkpoint: Path | None) -> dict[str, str]:
+    """Group by finding id.
+
+    Raises:
+        ConfigError: The checkpoint's prediction sets are not by group, or the table names no group of theirs.
+    """
+    from transxv2s.checkpoint import read_config
+    from transxv2s.classifier import default_checkpoint
+
+    trust = read_config(checkpoint or default_checkpoint())[0].trust
+    if trust is None or trust.sets.grouping is None:
+        raise ConfigError("this checkpoint is not calibrated by group: leave out --groups")
+    groups = _told(path, "group", files)
+    if not set(groups.values()) & set(trust.sets.groups):
+        names = ", ".join(trust.sets.groups)
+        raise ConfigError(f"{path} names no group ({trust.sets.grouping}) of this checkpoint: take {names}")
+    return groups
+
+
+def _told(path: Path, column: str, files: list[Path]) -> dict[str, str]:
+    """What a column of a table says by finding id; the table names images by id or by file name.
 
     Raises:
         ConfigError: It names none of the images.
@@ -147,10 +178,10 @@ def _lesions(path: Path, files: list[Path]) -> dict[str, str]:
     from transxv2s.datasets.tables import read_table, unique_rows
     from transxv2s.files import readable
 
-    rows = unique_rows(path, read_table(path, ("image", "lesion")), "image")
+    rows = unique_rows(path, read_table(path, ("image", column)), "image")
     ids = unique_ids([readable(file) for file in files])
     named = {i: rows.get(i, rows.get(file.stem)) for i, file in zip(ids, files, strict=True)}
-    known = {i: row["lesion"] for i, row in named.items() if row and row["lesion"]}
+    known = {i: row[column] for i, row in named.items() if row and row[column]}
     if not known:
         raise ConfigError(f"{path} names none of the images: its column image takes ids or file names")
     return known

@@ -23,7 +23,10 @@ LEFT_OUT = "-"  # a label mapped to it is left out, and counted
 SHOWN = 8  # labels that a message names
 # columns of a table of predictions, in upper case, as codes are
 RESERVED = frozenset(
-    ("IMAGE", "FILE", "LABEL", "PREDICTED", "DECISION", "REASONS", "SKIN_ANGLE", "ENGINE", "CHECKPOINT")
+    (
+        *("IMAGE", "FILE", "LESION", "SOURCE", "GROUP", "LABEL", "PREDICTED", "PREDICTION_SET"),
+        *("DECISION", "REASONS", "SKIN_ANGLE", "ENGINE", "CHECKPOINT"),
+    )
 )
 
 

@@ -3,7 +3,7 @@
 import io
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
 import numpy as np
@@ -13,21 +13,41 @@ from transxv2s.datasets.records import Record, examples
 from transxv2s.errors import CheckpointError
 
 RESIZED = "_downsampled"  # ends the ids of ISIC images that exist in two sizes
+SEEN_IN = "seen in training, validation or calibration"
 
 
 @dataclass(frozen=True)
 class SeenImages:
-    """The images that a network was trained and validated on.
+    """The images that a checkpoint has seen: those of training and validation, and then those of calibration.
 
     Attributes:
         ids: N image ids.
         lesions: N lesion ids or groups; "" where none is known.
         fingerprints: N rows.
+        calibrated: How many, the last ones, nothing but calibration has seen: the weights know none of them.
     """
 
     ids: tuple[str, ...]
     lesions: tuple[str, ...]
     fingerprints: Fingerprints
+    calibrated: int = 0
+
+    def by_training(self) -> "SeenImages":
+        """Those of training and validation alone."""
+        count = len(self.ids) - self.calibrated
+        return SeenImages(self.ids[:count], self.lesions[:count], self.fingerprints.take(range(count)))
+
+    def with_calibration(self, records: Sequence[Record], prints: Fingerprints) -> "SeenImages":
+        """With these images in place of those that an earlier calibration has seen.
+
+        Args:
+            records: The images.
+            prints: Their fingerprints.
+        """
+        ids, lesions = tuple(r.id for r in records), tuple(r.lesion or "" for r in records)
+        trained = self.by_training()
+        every = trained.joined(SeenImages(ids, lesions, prints))
+        return replace(every, calibrated=len(every.ids) - len(trained.ids))
 
     def joined(self, others: "SeenImages") -> "SeenImages":
         """These images and those of the others that are none of these by id and lesion."""
@@ -44,7 +64,7 @@ class SeenImages:
         """An .npz archive without pickles."""
         buffer = io.BytesIO()
         arrays: dict[str, Any] = {"ids": np.array(self.ids), "lesions": np.array(self.lesions)}
-        arrays |= self.fingerprints.to_arrays()
+        arrays |= self.fingerprints.to_arrays() | {"calibrated": np.array(self.calibrated)}
         np.savez_compressed(buffer, **arrays)
         return buffer.getvalue()
 
@@ -59,7 +79,8 @@ class SeenImages:
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 named = dict(arrays)
             ids, lesions = (tuple(named.pop(key).tolist()) for key in ("ids", "lesions"))
-            return cls(ids, lesions, Fingerprints.from_arrays(named))
+            calibrated = int(named.pop("calibrated", 0))  # which older lists do not tell
+            return cls(ids, lesions, Fingerprints.from_arrays(named), calibrated)
         except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise CheckpointError(
                 f"the list of training images in the checkpoint is damaged ({error}); copy it again."
@@ -67,7 +88,7 @@ class SeenImages:
 
 
 class Overlap(TypedDict):
-    """Evaluated images that the network has seen in training or validation; None where that is not known.
+    """Evaluated images that the checkpoint has seen in training, validation or calibration; None: not known.
 
     Attributes:
         images: Evaluated images.
@@ -89,7 +110,7 @@ class Overlap(TypedDict):
 def overlap(
     seen: SeenImages | None, records: Sequence[Record], prints: Fingerprints
 ) -> tuple[Overlap, frozenset[str]]:
-    """How far images overlap with those that a network has seen, and the ids of those that do.
+    """How far images overlap with those that a checkpoint has seen, and the ids of those that do.
 
     Args:
         seen: None where the checkpoint does not tell.
@@ -125,8 +146,8 @@ def _plain(image: str) -> str:
 def _words(images: int, by_id: set[str], by_lesion: set[str], by_copy: set[str]) -> str:
     every = by_id | by_lesion | by_copy
     if not every:
-        return f"none of the {images:,} images, by id, lesion or copy, was seen in training or validation"
+        return f"none of the {images:,} images, by id, lesion or copy, was {SEEN_IN}"
     return (
-        f"{len(every):,} of {images:,} images were seen in training or validation ({len(by_id):,} by id, "
+        f"{len(every):,} of {images:,} images were {SEEN_IN} ({len(by_id):,} by id, "
         f"{len(by_lesion):,} by lesion, {len(by_copy):,} as a copy), for example {examples(sorted(every))}"
     )

@@ -2,7 +2,8 @@
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ from numpy.typing import NDArray
 
 from transxv2s.checkpoint import Checkpoint, with_trust
 from transxv2s.classifier import Classifier
-from transxv2s.datasets.copies import fingerprints_of
+from transxv2s.datasets.copies import fingerprints_of_readable_files
 from transxv2s.datasets.duplicates import Fingerprints
-from transxv2s.datasets.provenance import overlap
+from transxv2s.datasets.provenance import SeenImages, overlap
 from transxv2s.datasets.records import Record
 from transxv2s.errors import DataError
 from transxv2s.evaluation.operating_figure import operating_curve
@@ -27,6 +28,31 @@ from transxv2s.trust.fitting import Fitted, Outputs, evenly_by_class, fit, learn
 from transxv2s.trust.policy import Goals
 
 RESULTS, CURVE, RELIABILITY = "calibration.json", "operating_curve.png", "reliability.png"
+UNCHECKED = (
+    "the checkpoint does not tell which images it has seen: "
+    "nobody could check that it was trained on none of these"
+)
+
+
+@dataclass(frozen=True)
+class _Images:
+    """What is calibrated on.
+
+    Attributes:
+        records: The images.
+        lesions: Lesion or group of the split, by id.
+        of_training: Whether they are what the network was validated on in training.
+        seen: All that the new checkpoint will have seen; None where the old one does not tell.
+        failures: By id why other images cannot be read.
+        notes: What a reader must know of them.
+    """
+
+    records: list[Record]
+    lesions: Mapping[str, str]
+    of_training: bool
+    seen: SeenImages | None
+    failures: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def calibrate(
@@ -43,7 +69,7 @@ def calibrate(
     """Fits calibration, prediction sets, novelty and policy, writes the checkpoint and a report.
 
     Novelty is learnt anew where the split is the one of training; otherwise the checkpoint's own score stays
-    and gets a new threshold.
+    and gets a new threshold, and the checkpoint remembers that it has seen the images.
 
     Args:
         checkpoint: What is calibrated.
@@ -63,16 +89,16 @@ def calibrate(
         LeakageError: The split leaks and is not declared to.
     """
     make_folders(report)
-    records, same = chosen.records(), _split_of_training(checkpoint, chosen)
-    prints = None if same else fingerprints_of(records)
-    if prints is not None:
-        _refuse_seen(classifier, records, prints)
-    lesions = dict(zip((r.id for r in records), chosen.lesions(records, prints), strict=True))
+    images = _images(checkpoint, classifier, chosen)
     outputs, failures = outputs_of(
-        classifier, records, lambda r: lesions[r.id], lambda r: group_of(r, grouping), "Calibrating"
+        classifier,
+        images.records,
+        lambda r: images.lesions[r.id],
+        lambda r: group_of(r, grouping),
+        "Calibrating",
     )
     score = checkpoint.novelty
-    if same and chosen.split:
+    if images.of_training and chosen.split:
         trained = chosen.split.select(chosen.reading.records, "train")
         known = [trained[i] for i in evenly_by_class([record.label for record in trained])]
         score = learn_novelty(outputs_of(classifier, known, lambda r: r.id, title="Learning novelty")[0])
@@ -81,8 +107,10 @@ def calibrate(
     fitted = fit(
         outputs, score, classifier.taxonomy, sizes, words, goals=goals, coverage=coverage, grouping=grouping
     )
-    digest = with_trust(checkpoint, fitted.trust, fitted.score, target)
-    results = _results(fitted, outputs, classifier, failures) | {"checkpoint": digest, "fitted_on": words}
+    seen = images.seen.to_bytes() if images.seen else None
+    digest = with_trust(checkpoint, fitted.trust, fitted.score, target, seen)
+    results = _results(fitted, outputs, classifier, images) | {"checkpoint": digest, "fitted_on": words}
+    results["failures"] |= failures
     write_whole(report / RESULTS, json.dumps(results, indent=2) + "\n")
     _draw(fitted, outputs, classifier.taxonomy.codes, report)
     return results
@@ -94,18 +122,34 @@ def _split_of_training(checkpoint: Checkpoint, chosen: Chosen) -> bool:
     return chosen.split is not None and chosen.split.digest == digest and chosen.subset == "validation"
 
 
-def _refuse_seen(classifier: Classifier, records: Sequence[Record], prints: Fingerprints) -> None:
-    found, seen = overlap(classifier.seen_images(), records, prints)
+def _images(checkpoint: Checkpoint, classifier: Classifier, chosen: Chosen) -> _Images:
+    """Raises DataError where the network was trained on some of them, or none can be read."""
+    records, seen = chosen.records(), classifier.seen_images()
+    if _split_of_training(checkpoint, chosen):
+        lesions = dict(zip((r.id for r in records), chosen.lesions(records), strict=True))
+        return _Images(records, lesions, of_training=True, seen=seen and seen.by_training())
+    places, prints, failures = fingerprints_of_readable_files(records)
+    records = [records[place] for place in places]
+    if not records:
+        raise DataError(f"none of the images can be read; the first: {next(iter(failures.values()))}")
     if seen:
+        _refuse_seen(seen.by_training(), records, prints)
+        seen = seen.with_calibration(records, prints)
+    lesions = dict(zip((r.id for r in records), chosen.lesions(records, prints), strict=True))
+    notes = () if seen else (UNCHECKED,)
+    return _Images(records, lesions, of_training=False, seen=seen, failures=failures, notes=notes)
+
+
+def _refuse_seen(seen: SeenImages, records: Sequence[Record], prints: Fingerprints) -> None:
+    found, those = overlap(seen, records, prints)
+    if those:
         raise DataError(
-            f"{len(seen)} of the {found['images']} images share a lesion or a picture with those that the "
+            f"{len(those)} of the {found['images']} images share a lesion or a picture with those that the "
             "network was trained or validated on: take the validation part of that split, or other images"
         )
 
 
-def _results(
-    fitted: Fitted, outputs: Outputs, classifier: Classifier, failures: dict[str, str]
-) -> dict[str, Any]:
+def _results(fitted: Fitted, outputs: Outputs, classifier: Classifier, images: _Images) -> dict[str, Any]:
     codes, trust = classifier.taxonomy.codes, fitted.trust
     members = trust.sets.sets(fitted.held_out, outputs.groups if trust.sets.grouping else None)
     return {
@@ -118,8 +162,8 @@ def _results(
         "referred_by": fitted.tuned.shares,
         "operating_curve": fitted.tuned.curve,
         "operating_curve_without_rare_floors": fitted.tuned.without_rare,
-        "notes": fitted.tuned.notes,
-        "failures": failures,
+        "notes": [*images.notes, *fitted.tuned.notes],
+        "failures": dict(images.failures),
     }
 
 

@@ -15,7 +15,7 @@ def operating_curve(tuned: Tuned, goals: Goals) -> Figure:
         goals: Of the policy in use.
     """
     canvas, axes = figure(6.8, 4.6)
-    curves = {"with floors for rare classes": (tuned.curve, "o-"), "without": (tuned.without_rare, "s--")}
+    curves = {"with floors for classes": (tuned.curve, "o-"), "without": (tuned.without_rare, "s--")}
     for floors, (curve, style) in curves.items():
         shares = [point["referred"] for point in curve]
         safe, right = [p["safe"] for p in curve], [p["accuracy_of_answers"] for p in curve]

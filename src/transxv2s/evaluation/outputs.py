@@ -1,16 +1,17 @@
 """What the network makes of labelled images, for what is fitted to it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
+from transxv2s.ages import age_band
 from transxv2s.ahead import batches_ahead
 from transxv2s.classifier import Classifier, Prepared
 from transxv2s.datasets.records import Record
 from transxv2s.errors import DataError, ImageError
 from transxv2s.progress import progress
-from transxv2s.scoring.subgroups import age_band
 from transxv2s.trust.fitting import Outputs
 
 BATCH = 32
@@ -68,7 +69,9 @@ def outputs_of(
 
 
 def _read(classifier: Classifier, record: Record) -> Prepared | str:
+    """The image without its original, of which two batches would take gigabytes, or why it cannot be read."""
     try:
-        return classifier.prepare(record.path)
+        image = classifier.prepare(record.path)
     except ImageError as error:
         return error.reason
+    return replace(image, original=image.seen)

@@ -1,9 +1,7 @@
 """Predictions of labelled images in a CSV file that grows as they are made, so that a stopped run goes on."""
 
-import csv
-import io
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,18 +12,13 @@ from numpy.typing import NDArray
 from transxv2s.ahead import batches_ahead
 from transxv2s.classifier import Classifier, Prepared
 from transxv2s.datasets.records import Record
-from transxv2s.datasets.tables import read_table
 from transxv2s.errors import DataError, ImageError
 from transxv2s.evaluation.outputs import group_of
+from transxv2s.evaluation.table import DIGEST, LISTED, Row, drop_torn_line, encoded, read_rows
 from transxv2s.files import append, growing, state_key, write_whole
 from transxv2s.finding import Finding
 from transxv2s.imaging.skin_tone import individual_typology_angle
 from transxv2s.progress import progress
-
-PLAIN = ("image", "file", "label", "predicted", "decision", "reasons", "skin_angle", "engine")
-DIGEST = "checkpoint"  # the last column: a row that was cut off lacks some of it
-
-Row = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -34,90 +27,103 @@ class Predictions:
 
     Attributes:
         records: The N images.
+        lesions: Which lesion, or group of a split, each shows.
         probabilities: (N, K) in the order of the network's classes.
         adjusted: (N, K), of which the greatest is the class that is named.
+        members: Which classes (N, K) are in the prediction sets.
         referred: (N,), whether an expert must look.
         skin_angle: (N,) individual typology angle of the background skin in degrees; NaN where there is none.
         failures: Reason by image id.
     """
 
     records: tuple[Record, ...]
+    lesions: tuple[str, ...]
     probabilities: NDArray[np.float64]
     adjusted: NDArray[np.float64]
+    members: NDArray[np.bool_]
     referred: NDArray[np.bool_]
     skin_angle: NDArray[np.float64]
     failures: dict[str, str]
 
+    @property
+    def named(self) -> NDArray[np.intp]:
+        """Position of the class that is named, (N,), in the network's classes."""
+        return np.asarray(self.adjusted.argmax(axis=1))
+
 
 def predict(
-    classifier: Classifier, records: Sequence[Record], codes: Sequence[str], path: Path, batch_size: int = 32
+    classifier: Classifier,
+    records: Sequence[Record],
+    codes: Sequence[str],
+    path: Path,
+    *,
+    lesions_of: Callable[[Sequence[Record]], Sequence[str]],
+    batch_size: int = 32,
 ) -> Predictions:
-    """Predicts all records into a CSV file; what it holds already of the same image files is kept.
+    """Predicts all records into a CSV file that holds them alone, in their order.
+
+    What is known already of the same image files, and of the same group where sets are by group, is not
+    predicted again. Beside the file, one that ends in `.partial` holds all rows while work is under way, and
+    afterwards those of other images, if there are any: no row is made twice.
 
     Args:
         classifier: What predicts.
         records: The images; their labels are positions in `codes`.
         codes: Class codes of the data set.
-        path: The file. Beside it, one that ends in `.partial` holds what is done while work is under way.
+        path: The file.
+        lesions_of: Which lesion each of the readable records shows.
         batch_size: Images that go through the network together.
 
     Raises:
-        DataError: The file holds predictions of another checkpoint or engine, or cannot be used, or no image
+        DataError: The files hold predictions of another checkpoint or engine, or cannot be used, or no image
             can be read.
     """
-    partial_file = growing(path)
-    columns = [*PLAIN, *classifier.taxonomy.codes, DIGEST]
-    rows = _rows(path if path.exists() else partial_file, columns, classifier)
-    for record in records:
-        if rows.get(record.id, {}).get("file") != state_key(record.path).hex():
-            rows.pop(record.id, None)  # another data set, or an image that was replaced
-    todo = [record for record in records if record.id not in rows]
+    partial_file, classes = growing(path), classifier.taxonomy.codes
+    drop_torn_line(partial_file)
+    rows = _known([*read_rows(path, classifier), *read_rows(partial_file, classifier)], classifier, records)
     failures: dict[str, str] = {}
-    if todo:
-        write_whole(partial_file, _csv(rows.values(), columns, header=True))
+    if todo := [record for record in records if record.id not in rows]:
+        write_whole(partial_file, encoded(rows.values(), classes))
         with partial_file.open("ab") as stream:
             for made, failed in _batches(classifier, todo, codes, batch_size):
-                append(stream, _csv(made, columns, header=False).encode())
+                append(stream, encoded(made, classes, header=False).encode())
                 rows |= {row["image"]: row for row in made}
                 failures |= failed
-        partial_file.replace(path)
-    return _collected([r for r in records if r.id in rows], rows, classifier, failures)
+    readable = [record for record in records if record.id in rows]
+    if not readable:
+        first = next(iter(failures.items()), ("", "there are none"))
+        raise DataError(f"none of the images can be read; the first: {first[0]}: {first[1]}")
+    mine = [
+        rows.pop(record.id) | {"lesion": lesion, "source": record.source, "label": codes[record.label]}
+        for record, lesion in zip(readable, lesions_of(readable), strict=True)
+    ]
+    write_whole(path, encoded(mine, classes))
+    if rows:
+        write_whole(partial_file, encoded(rows.values(), classes))
+    else:
+        partial_file.unlink(missing_ok=True)
+    return _collected(readable, mine, classifier, failures)
 
 
-def _rows(path: Path, columns: Sequence[str], classifier: Classifier) -> dict[str, Row]:
-    """Whole rows by image; a row whose numbers are none is not whole."""
-    if not path.exists():
-        return {}
-    numbers = [column.lower() for column in columns[len(PLAIN) : -1]]
-    try:
-        table = read_table(path, [column.lower() for column in columns])
-    except DataError as error:
-        raise DataError(f"{error}; remove it, or name another folder with --out") from error
-    maker = (classifier.digest, classifier.engine)
-    rows = [row for row in table if len(row[DIGEST]) == len(maker[0]) and _numeric(row, numbers)]
-    if any((row[DIGEST], row["engine"]) != maker for row in rows):
-        raise DataError(
-            f"{path} holds predictions of another checkpoint or engine: name another folder with --out"
-        )
-    return {row["image"]: row for row in rows}
+def _known(rows: Iterable[Row], classifier: Classifier, records: Sequence[Record]) -> dict[str, Row]:
+    """By image the rows that still hold, and those of images that nobody asks for now."""
+    wanted = {record.id: record for record in records}
+    found: dict[str, Row] = {}
+    for row in rows:
+        record = wanted.get(row["image"])
+        if record is None or (row["file"], row["group"]) == _state(classifier, record):
+            found[row["image"]] = row
+    return found
 
 
-def _numeric(row: Row, numbers: Sequence[str]) -> bool:
-    try:
-        return all(0 <= float(row[column]) <= 1 for column in numbers) and bool(
-            math.isfinite(float(row["skin_angle"] or 0))
-        )
-    except ValueError:
-        return False
+def _state(classifier: Classifier, record: Record) -> tuple[str, str]:
+    """What a finding depends on, beside checkpoint and engine: its file, and its group where sets ask."""
+    return state_key(record.path).hex(), _group(classifier, record) or ""
 
 
-def _csv(rows: Iterable[Row], columns: Sequence[str], header: bool) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    if header:
-        writer.writerow(columns)
-    writer.writerows([row[column.lower()] for column in columns] for row in rows)
-    return buffer.getvalue()
+def _group(classifier: Classifier, record: Record) -> str | None:
+    trust = classifier.config.trust
+    return group_of(record, trust.sets.grouping if trust else None)
 
 
 def _batches(
@@ -130,7 +136,7 @@ def _batches(
             findings = classifier.findings([image for _, image, _ in ready])
             yield (
                 [
-                    _row(record, codes[record.label], angle, finding, classifier.engine)
+                    _row(classifier, record, codes[record.label], angle, finding)
                     for (record, _, angle), finding in zip(ready, findings, strict=True)
                 ],
                 {record.id: seen for record, seen in batch if isinstance(seen, str)},
@@ -144,43 +150,44 @@ def _prepared(classifier: Classifier, record: Record) -> tuple[Prepared, float |
         image = classifier.prepare(record.path)
     except ImageError as error:
         return error.reason
-    trust = classifier.config.trust
-    group = group_of(record, trust.sets.grouping if trust else None)
-    shown = replace(image, id=record.id, original=image.seen, group=group)
+    shown = replace(image, id=record.id, original=image.seen, group=_group(classifier, record))
     return shown, individual_typology_angle(image.original)
 
 
-def _row(record: Record, label: str, angle: float | None, finding: Finding, engine: str) -> Row:
-    """One line of the file, with its columns in lower case, as tables are read."""
-    probabilities = {code.lower(): repr(p) for code, p in finding.probabilities.items()}
+def _row(classifier: Classifier, record: Record, label: str, angle: float | None, finding: Finding) -> Row:
+    """One row of the table; what lesion it is of is known when all images are."""
+    file, group = _state(classifier, record)
     return {
         "image": record.id,
-        "file": state_key(record.path).hex(),
+        "file": file,
+        "lesion": "",
+        "source": record.source,
+        "group": group,
         "label": label,
         "predicted": finding.predicted,
+        "prediction_set": LISTED.join(finding.prediction_set),
         "decision": finding.decision,
-        "reasons": "; ".join(finding.reasons),
+        "reasons": LISTED.join(finding.reasons),
         "skin_angle": "" if angle is None else f"{angle:.2f}",
-        "engine": engine,
+        "engine": classifier.engine,
         DIGEST: finding.checkpoint,
-        **probabilities,
+        **{code.lower(): repr(p) for code, p in finding.probabilities.items()},
     }
 
 
 def _collected(
-    records: Sequence[Record], rows: dict[str, Row], classifier: Classifier, failures: dict[str, str]
+    records: Sequence[Record], rows: Sequence[Row], classifier: Classifier, failures: dict[str, str]
 ) -> Predictions:
-    if not records:
-        first = next(iter(failures.items()), ("", "there are none"))
-        raise DataError(f"none of the images can be read; the first: {first[0]}: {first[1]}")
-    mine = [rows[record.id] for record in records]
     codes, trust = classifier.taxonomy.codes, classifier.config.trust
-    probabilities = np.array([[float(row[code.lower()]) for code in codes] for row in mine])
+    probabilities = np.array([[float(row[code.lower()]) for code in codes] for row in rows])
+    sets = [row["prediction_set"].split(LISTED) for row in rows]
     return Predictions(
-        tuple(records),
-        probabilities,
-        trust.adjusted(probabilities) if trust else probabilities,
-        np.array([row["decision"] == "expert_review" for row in mine]),
-        np.array([float(row["skin_angle"] or math.nan) for row in mine]),
-        failures,
+        records=tuple(records),
+        lesions=tuple(row["lesion"] for row in rows),
+        probabilities=probabilities,
+        adjusted=trust.adjusted(probabilities) if trust else probabilities,
+        members=np.array([[code in one for code in codes] for one in sets]),
+        referred=np.array([row["decision"] == "expert_review" for row in rows]),
+        skin_angle=np.array([float(row["skin_angle"] or math.nan) for row in rows]),
+        failures=failures,
     )

@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transxv2s.datasets.records import Record, counted, notes
-from transxv2s.errors import DataError, InputError
+from transxv2s.errors import DataError
+from transxv2s.evaluation.answers import common_taxonomy, named_right
+from transxv2s.evaluation.prediction_sets import Judged, SetOutcomes, set_outcomes
 from transxv2s.evaluation.predictions import Predictions
 from transxv2s.imaging.skin_tone import skin_tone
 from transxv2s.scoring import (
@@ -27,6 +29,8 @@ from transxv2s.scoring import (
 from transxv2s.scoring.malignancy import MALIGNANT_OR_PRECANCEROUS
 from transxv2s.scoring.submission import WITHDRAWN
 from transxv2s.taxonomy import ISIC2019_UNK, Behaviour, Taxonomy, mapping, project, relabel
+from transxv2s.trust.conformal import PredictionSets
+from transxv2s.trust.rules import needing_expert
 
 Floats = NDArray[np.float64]
 
@@ -41,7 +45,8 @@ class Result(TypedDict):
         scores: With intervals.
         official: By the rules of the ISIC challenges, in the data set's own classes.
         alarms: Classes that the network fails on.
-        referral: What comes of referring, by the name of a grouping.
+        referral: What comes of referring, by the name of a grouping; of the answers that users get.
+        prediction_sets: What became of their promise; None where a checkpoint makes none.
         subgroups: By source, sex, age, site and skin tone.
     """
 
@@ -52,6 +57,7 @@ class Result(TypedDict):
     official: OfficialScores | None
     alarms: list[Alarm]
     referral: dict[str, list[Outcome]]
+    prediction_sets: SetOutcomes | None
     subgroups: dict[str, list[Subgroup]]
 
 
@@ -91,43 +97,25 @@ class Scored(NamedTuple):
         return report(self.probabilities, self.labels, self.lesions, self.taxonomy, adjusted=self.adjusted)
 
 
-def common_taxonomy(model: Taxonomy, data: Taxonomy) -> Taxonomy:
-    """In which classes a network and a data set are compared: the data set's, unless they are finer.
-
-    The official test set of ISIC 2019 has UNK, which no network here can name: it is scored apart.
-
-    Raises:
-        InputError: Neither can be expressed in the other.
-    """
-    if data is ISIC2019_UNK and model != ISIC2019_UNK:
-        return common_taxonomy(model, Taxonomy(model.name, data.classes[:-1]))
-    try:
-        mapping(model, data)
-    except InputError:
-        mapping(data, model)
-        return model
-    return data
-
-
 def evaluate(
     *,
     predictions: Predictions,
-    lesions: Sequence[str],
     model: Taxonomy,
     data: Taxonomy,
     trained: Sequence[str],
     floor: float,
+    sets: PredictionSets | None = None,
     weights: Mapping[str, float] | None = None,
 ) -> tuple[Result, Scored]:
     """Scores predictions.
 
     Args:
         predictions: Of N images.
-        lesions: Lesion or group of each image (N,), for the intervals.
         model: Classes of the network.
         data: Classes of the data set.
         trained: Codes of the network's classes that it saw in training.
         floor: Recall under which a class raises an alarm.
+        sets: What the checkpoint promises of its prediction sets; None if nothing.
         weights: By image id, how much it counts by the official rules; 1 where nothing is said.
 
     Raises:
@@ -142,13 +130,20 @@ def evaluate(
     if not kept:
         raise DataError("none of the images is of a class that the checkpoint was trained on")
     chosen = np.array([i for i, _ in kept], np.intp)
-    adjusted = project(predictions.adjusted, model, target)
     scored = Scored(
         [predictions.records[i].id for i, _ in kept],
-        [lesions[i] for i, _ in kept],
+        [predictions.lesions[i] for i, _ in kept],
         project(predictions.probabilities, model, target)[chosen],
-        adjusted[chosen],
+        project(predictions.adjusted, model, target)[chosen],
         np.array([place for _, place in kept], np.intp),
+        target,
+    )
+    judged = Judged(
+        predictions.members[chosen],
+        scored.labels,
+        scored.lesions,
+        [groupings["source"][i] for i in chosen],
+        model,
         target,
     )
     scores = scored.report()
@@ -159,15 +154,8 @@ def evaluate(
         "scores": scores,
         "official": _official(predictions, model, data, target, weights or {}),
         "alarms": alarms(scores, floor),
-        "referral": _referral(
-            predictions,
-            lesions,
-            groupings,
-            data=data,
-            target=target,
-            named=adjusted.argmax(1),
-            places=places,
-        ),
+        "referral": _referral(predictions, groupings, model, data),
+        "prediction_sets": set_outcomes(judged, sets) if sets else None,
         "subgroups": subgroups(
             scored.probabilities,
             scored.labels,
@@ -227,23 +215,20 @@ def _official(
 
 
 def _referral(
-    predictions: Predictions,
-    lesions: Sequence[str],
-    groupings: Mapping[str, list[str | None]],
-    *,
-    data: Taxonomy,
-    target: Taxonomy,
-    named: NDArray[np.intp],
-    places: Sequence[int | None],
+    predictions: Predictions, groupings: Mapping[str, list[str | None]], model: Taxonomy, data: Taxonomy
 ) -> dict[str, list[Outcome]]:
-    """Of all images: to one of a class that the network does not know every answer is wrong."""
-    labels = [data.classes[r.label] for r in predictions.records]
+    """Of the answers that users get, which are in the network's own classes, to all images.
+
+    To an image of a class that the network does not know every answer is wrong.
+    """
+    named, places = predictions.named, [r.label for r in predictions.records]
+    labels = [data.classes[place] for place in places]
     answered = Answered(
-        right=named == np.array([-1 if place is None else place for place in places]),
+        right=named_right(named.tolist(), places, model, data),
         referred=predictions.referred,
-        suspected=np.array([c.needs_expert for c in target.classes])[named],
+        suspected=needing_expert(model)[named],
         ought=np.array([c.behaviour in MALIGNANT_OR_PRECANCEROUS for c in labels]),
-        lesions=lesions,
+        lesions=predictions.lesions,
     )
     by_label: dict[str, list[str | None]] = {
         "behaviour": [c.behaviour for c in labels],

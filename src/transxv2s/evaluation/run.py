@@ -101,19 +101,23 @@ def run(
     """
     records = chosen.records()
     data, model = chosen.reading.taxonomy, classifier.taxonomy
-    predictions = predict(classifier, records, data.codes, out / "predictions.csv", batch_size)
-    readable = predictions.records
-    prints = fingerprints_of(readable)
-    found, seen = overlap(classifier.seen_images(), readable, prints)
-    lesions = chosen.lesions(readable, prints)
-    trained = trained_classes(classifier.config)
+    predictions = predict(
+        classifier,
+        records,
+        data.codes,
+        out / "predictions.csv",
+        lesions_of=chosen.lesions,
+        batch_size=batch_size,
+    )
+    readable, trust = predictions.records, classifier.config.trust
+    found, seen = overlap(classifier.seen_images(), readable, fingerprints_of(readable))
     result, scored = evaluate(
         predictions=predictions,
-        lesions=lesions,
         model=model,
         data=data,
-        trained=trained,
+        trained=trained_classes(classifier.config),
         floor=floor,
+        sets=trust.sets if trust else None,
         weights=chosen.reading.weights,
     )
     results: dict[str, Any] = {

@@ -1,5 +1,6 @@
 """How good a model is: scores of one set of predictions, with intervals over lesions, ready for JSON."""
 
+from transxv2s.ages import age_band
 from transxv2s.scoring.alarms import Alarm, alarms
 from transxv2s.scoring.bootstrap import Interval, Intervals, lesion_bootstrap, paired_difference
 from transxv2s.scoring.curves import Curves, curves
@@ -7,7 +8,7 @@ from transxv2s.scoring.malignancy import BinaryScore, Malignancy, malignancy
 from transxv2s.scoring.metrics import ClassScore, Scores, score
 from transxv2s.scoring.official import OfficialScores, official_score, official_score_files
 from transxv2s.scoring.referral import Answered, Outcome, referral
-from transxv2s.scoring.subgroups import Subgroup, age_band, subgroups
+from transxv2s.scoring.subgroups import Subgroup, subgroups
 from transxv2s.scoring.submission import Submission, align, read_submission, write_submission
 from transxv2s.scoring.summary import Report, report
 

@@ -9,9 +9,10 @@ from typing import NamedTuple, TypedDict
 
 import numpy as np
 
-from transxv2s.scoring.arrays import Booleans, Floats, Integers, ratio
-from transxv2s.scoring.bootstrap import DRAWS, LEVEL, Interval, bootstrap, lesion_numbers
-from transxv2s.scoring.subgroups import MIN_LESIONS, members
+from transxv2s.scoring.arrays import Booleans, Integers
+from transxv2s.scoring.bootstrap import DRAWS, LEVEL, Interval, lesion_numbers
+from transxv2s.scoring.shares import Pair, lesion_shares
+from transxv2s.scoring.subgroups import members
 
 
 class Outcome(TypedDict):
@@ -96,17 +97,13 @@ def _row(
     answered: Answered, lesion: Integers, group: str, chosen: Integers, *, draws: int, seed: int, level: float
 ) -> Outcome:
     own = np.unique(lesion[chosen], return_inverse=True)[1]
-    count = int(own.max()) + 1
-    shares = _Shares.of(answered, chosen, own)
-    enough = count >= MIN_LESIONS
-    found = bootstrap(shares.scores, count, draws=draws if enough else 1, seed=seed, level=level)
-    if not enough:
-        found = [{"value": one["value"], "low": None, "high": None} for one in found]
+    pairs = _pairs(*(values[chosen] for values in answered[:4]))
+    found = lesion_shares(pairs, own, draws=draws, seed=seed, level=level)
     referred, accuracy, caught, safe, missed = found
     return {
         "group": group,
         "images": len(chosen),
-        "lesions": count,
+        "lesions": int(own.max()) + 1,
         "referred": referred,
         "accuracy_of_answers": accuracy,
         "caught": caught,
@@ -115,31 +112,13 @@ def _row(
     }
 
 
-class _Shares(NamedTuple):
-    """The five shares as a statistic of the weights of lesions; hits and bases of each lesion, (5, L)."""
-
-    hits: Floats
-    bases: Floats
-
-    @classmethod
-    def of(cls, answered: Answered, chosen: Integers, lesion: Integers) -> "_Shares":
-        right, referred, suspected, ought = (values[chosen] for values in answered[:4])
-        everything = np.ones_like(right)
-        pairs = [
-            (referred, everything),
-            (right & ~referred, ~referred),
-            (right | referred, everything),
-            ((suspected | referred) & ought, ought),
-            (ought & ~suspected & ~referred, everything),
-        ]
-        weight = 1 / np.bincount(lesion)[lesion]
-        hits, bases = np.array(
-            [[np.bincount(lesion, weight * values) for values in one] for one in zip(*pairs, strict=True)],
-            dtype=np.float64,
-        )
-        hits[-1] *= 1000
-        return cls(hits, bases)
-
-    def scores(self, weights: Floats) -> Floats:
-        """Weights of the lesions (D, L) to the shares (D, 5)."""
-        return ratio(weights @ self.hits.T, weights @ self.bases.T)
+def _pairs(right: Booleans, referred: Booleans, suspected: Booleans, ought: Booleans) -> list[Pair]:
+    """Hits and bases of the five outcomes."""
+    everything = np.ones_like(right)
+    return [
+        (referred, everything),
+        (right & ~referred, ~referred),
+        (right | referred, everything),
+        ((suspected | referred) & ought, ought),
+        (1000 * (ought & ~suspected & ~referred), everything),
+    ]

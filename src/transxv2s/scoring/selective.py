@@ -27,9 +27,8 @@ import numpy.typing as npt
 from scipy.special import logsumexp, xlogy  # type: ignore[import-untyped]
 
 from transxv2s.errors import InputError
-from transxv2s.scoring.arrays import Floats, Integers, checked, ratio
+from transxv2s.scoring.arrays import Floats, Integers, ratio
 from transxv2s.scoring.bootstrap import DRAWS, LEVEL, Interval, bootstrap, lesion_numbers
-from transxv2s.scoring.confusion import outcomes
 
 
 class Areas(TypedDict):
@@ -223,16 +222,6 @@ def selective_difference(
         return first.areas(of_images) - second.areas(of_images)
 
     return _named(bootstrap(difference, int(lesion.max()) + 1, draws=draws, seed=seed, level=level))
-
-
-def mistakes(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """Which images (N,) probabilities (N, K) get wrong; an argmax tie is wrong, as in all scores.
-
-    Raises:
-        InputError: The arguments do not fit each other.
-    """
-    p, y = checked(probabilities, labels)
-    return np.asarray(outcomes(p, y) != y * (p.shape[1] + 2))
 
 
 def max_softmax(probabilities: npt.ArrayLike) -> Floats:

@@ -6,6 +6,7 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from transxv2s.ages import AGE_BANDS, UNKNOWN
 from transxv2s.errors import InputError
 from transxv2s.imaging.skin_tone import SKIN_TONES
 from transxv2s.scoring.arrays import Floats, Integers, checked_for, mean_defined, or_none
@@ -15,9 +16,6 @@ from transxv2s.scoring.malignancy import MALIGNANT, THRESHOLD, Binary, behaving
 from transxv2s.scoring.ranking import OneVersusRest
 from transxv2s.taxonomy import Taxonomy
 
-UNKNOWN = "unknown"
-AGE_BANDS = ("0–29", "30–49", "50–69", "70+")
-AGE_STARTS = (30, 50, 70)  # where the second and later bands begin, in years
 MIN_LESIONS = 20  # below, one lesion would move a rate by more than 5 points
 
 
@@ -38,19 +36,6 @@ class Subgroup(TypedDict):
     auc: float | None
     malignant_recall: Interval | None
     note: str | None
-
-
-def age_band(age: float | None) -> str:
-    """The band of an age in years; NaN and None are unknown.
-
-    Raises:
-        InputError: A negative age.
-    """
-    if age is None or np.isnan(age):
-        return UNKNOWN
-    if age < 0:
-        raise InputError(f"an age of {age} years is impossible: leave unknown ages empty")
-    return AGE_BANDS[int(np.searchsorted(AGE_STARTS, age, side="right"))]
 
 
 def subgroups(

@@ -125,7 +125,8 @@ def fit(
         outputs.groups if grouping else None,
     )
     labelled = Labelled(evidence, outputs.labels, outputs.lesions, taxonomy)
-    tuned = tune(labelled, rare_classes(labelled, class_sizes), goals or Goals(), fitted_on)
+    rare, missed = floored_classes(labelled, class_sizes)
+    tuned = tune(labelled, rare, goals or Goals(), fitted_on, often_missed=missed)
     trust = start.model_copy(update={"policy": tuned.policy})
     return Fitted(trust, score if novelty else None, choice, tuned, held_out)
 
@@ -155,18 +156,19 @@ def held_out_probabilities(kind: ScalingKind, outputs: Outputs) -> Floats:
     return found
 
 
-def rare_classes(labelled: Labelled, class_sizes: Mapping[str, int]) -> list[str]:
-    """Codes of classes that are rare in training or often missed, the rarest first."""
+def floored_classes(labelled: Labelled, class_sizes: Mapping[str, int]) -> tuple[list[str], list[str]]:
+    """Codes of classes that are rare in training, and of others that are often missed; the rarest first."""
     total = sum(class_sizes.values())
     right = labelled.evidence.predicted == labelled.labels
-    missed = {
-        code
-        for k, code in enumerate(labelled.taxonomy.codes)
-        if (asked := labelled.labels == k).any() and right[asked].mean() < LOW_RECALL
-    }
     sizes = {code: class_sizes.get(code, 0) for code in labelled.taxonomy.codes}
-    rare = {code for code, size in sizes.items() if size < RARE_SHARE * total}
-    return sorted(rare | missed, key=sizes.__getitem__)
+    by_size = sorted(enumerate(labelled.taxonomy.codes), key=lambda place: sizes[place[1]])
+    rare = [code for _, code in by_size if sizes[code] < RARE_SHARE * total]
+    missed = [
+        code
+        for k, code in by_size
+        if (asked := labelled.labels == k).any() and right[asked].mean() < LOW_RECALL
+    ]
+    return rare, [code for code in missed if code not in rare]
 
 
 def _novelty(score: NoveltyScore, outputs: Outputs, fitted_on: str) -> Novelty | None:

@@ -13,7 +13,7 @@ class Goals(BaseModel):
 
     Attributes:
         sensitivity: Share of the malignant or precancerous lesions to be recognised as such, or referred.
-        rare_sensitivity: Share of the lesions of each rare class to be recognised, or referred.
+        rare_sensitivity: The same of the lesions of each rare or often missed class.
         budget: Share of all images that may be referred, where the two floors above leave it room.
     """
 
@@ -35,7 +35,11 @@ class ReferralPolicy(BaseModel):
         min_confidence: Calibrated probability of the predicted class below which the system does not answer.
         max_suspicion: Sum of the probabilities of malignant and precancerous classes from which it does not
             answer that a lesion is benign.
-        rare: By code of a rare class, the probability from which the lesion may be of it.
+        rare: By code of a class that is rare in training, the probability from which the lesion may be of it;
+            a lesion that is named so is referred, too.
+        often_missed: By code of a class that is not rare and that the network often misses, the probability
+            from which a lesion that is named otherwise may be of it. None in policies of before, which do not
+            tell the two apart: their `rare` holds both, and treats both as rare.
         mixed_sets: Whether a prediction set with a malignant class beside a benign one is a reason.
         goals: What these numbers were tuned for.
         tuned_on: On what, in words.
@@ -47,6 +51,7 @@ class ReferralPolicy(BaseModel):
     min_confidence: Share = 0.0
     max_suspicion: Share = 1.0
     rare: dict[str, Share] = {}
+    often_missed: dict[str, Share] | None = None
     mixed_sets: bool = True
     goals: Goals = Goals()
     tuned_on: str = ""

@@ -4,7 +4,7 @@ Each rule looks at the evidence of many images at once and says for one of them 
 so that what is tuned and scored on thousands of images is what a single image meets.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -124,11 +124,20 @@ def _mixed_words(_: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy, i: i
     return [f"could be {one_of(names)}"]
 
 
+def _named(evidence: Evidence) -> Booleans:
+    """Which class is named, (N, K)."""
+    return np.asarray(np.arange(evidence.probabilities.shape[1]) == evidence.predicted[:, None])
+
+
+def _limits(limits: Mapping[str, float], taxonomy: Taxonomy) -> NDArray[np.float64]:
+    """(K,), infinite for a class without a limit."""
+    return np.array([limits.get(code, np.inf) for code in taxonomy.codes])
+
+
 def _rare_classes(policy: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy) -> Booleans:
     """Which rare classes an image may be of, (N, K)."""
-    limits = np.array([policy.rare.get(code, np.inf) for code in taxonomy.codes])
-    is_predicted = np.arange(len(taxonomy)) == evidence.predicted[:, None]
-    return np.asarray((evidence.probabilities >= limits) | (is_predicted & np.isfinite(limits)))
+    limits = _limits(policy.rare, taxonomy)
+    return np.asarray((evidence.probabilities >= limits) | (_named(evidence) & np.isfinite(limits)))
 
 
 def _rare(policy: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy) -> Booleans:
@@ -136,9 +145,24 @@ def _rare(policy: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy) -> Boo
 
 
 def _rare_words(policy: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy, i: int) -> Sequence[str]:
-    possible = _rare_classes(policy, evidence, taxonomy)[i]
-    names = [c.name for c, may_be in zip(taxonomy.classes, possible, strict=True) if may_be]
-    return [f"may be {one_of(names)}, which the network has seldom seen or often misses"]
+    possible = _may_be(_rare_classes(policy, evidence, taxonomy)[i], taxonomy)
+    told_apart = policy.often_missed is not None
+    return [f"{possible}, which the network has seldom seen{'' if told_apart else ' or often misses'}"]
+
+
+def _missed_classes(policy: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy) -> Booleans:
+    """Which often missed classes an image that is named otherwise may be of, (N, K)."""
+    limits = _limits(policy.often_missed or {}, taxonomy)
+    return np.asarray((evidence.probabilities >= limits) & ~_named(evidence))
+
+
+def _missed(policy: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy) -> Booleans:
+    return np.asarray(_missed_classes(policy, evidence, taxonomy).any(axis=1))
+
+
+def _missed_words(policy: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy, i: int) -> Sequence[str]:
+    possible = _may_be(_missed_classes(policy, evidence, taxonomy)[i], taxonomy)
+    return [f"{possible}, which the network often misses"]
 
 
 def _unsure(policy: ReferralPolicy, evidence: Evidence, _: Taxonomy) -> Booleans:
@@ -165,6 +189,7 @@ RULES = {
     "suspicion": Rule(_suspicious, _suspicious_words),
     "mixed set": Rule(_mixed, _mixed_words),
     "rare class": Rule(_rare, _rare_words),
+    "often missed class": Rule(_missed, _missed_words),
     "confidence": Rule(_unsure, _unsure_words),
     "novelty": Rule(
         lambda _, evidence, __: evidence.novel,
@@ -172,6 +197,11 @@ RULES = {
     ),
     "quality": Rule(_poor, _poor_words),
 }
+
+
+def _may_be(possible: Booleans, taxonomy: Taxonomy) -> str:
+    names = [c.name for c, may_be in zip(taxonomy.classes, possible, strict=True) if may_be]
+    return f"may be {one_of(names)}"
 
 
 def _class(evidence: Evidence, taxonomy: Taxonomy, i: int) -> DiagnosticClass:

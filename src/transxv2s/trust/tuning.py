@@ -1,14 +1,16 @@
 """Chooses the numbers of a referral policy on labelled images that the network was not trained on.
 
 The floors come first: conformal risk control (Angelopoulos et al. 2022) picks the limits on suspicion and
-on each rare class such that a further lesion is missed with no more than the stated probability. Then the
-budget: what it leaves goes to mixed prediction sets, if there is room for all of them, and to the least
-confident answers. Where the floors alone need more than the budget, they get it, and `Tuned.notes` says so.
+on each rare or often missed class such that a further lesion is missed with no more than the stated
+probability. Then the budget: what they leave of it goes to mixed prediction sets, if there is room for all of
+them, and to the least confident answers. Where the floors alone need more, they get it, and `Tuned.notes`
+says so.
 """
 
 import math
 import sys
 from collections.abc import Sequence
+from itertools import compress
 from typing import NamedTuple, TypedDict
 
 import numpy as np
@@ -19,6 +21,9 @@ from transxv2s.trust.policy import Goals, ReferralPolicy
 from transxv2s.trust.rules import Booleans, Evidence, needing_expert, referred, referred_by
 
 Floats = NDArray[np.float64]
+FLOORED = ("rare", "often_missed")  # fields of a policy: classes with floors of their own
+NEVER = 1.0  # a limit that certainty alone reaches
+TOLERANCE = 1e-9  # of sums: three times 1/3 is not quite 1, and 1 - 0.9 is not quite 0.1
 SENSITIVITIES = (0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.96, 0.97, 0.98, 0.99)
 
 
@@ -92,76 +97,94 @@ def risk_limit(scores: ArrayLike, lesions: Sequence[str], caught: ArrayLike, ris
     allowed = risk * (len(images) + 1) - 1
     order = np.argsort(values[free], kind="stable")
     missed = np.cumsum((1 / images[lesion])[free][order])  # if t lay just above this score
-    if allowed < 0:
+    if allowed < -TOLERANCE:
         return 0.0
-    beyond = np.flatnonzero(missed > allowed + 1e-9)  # the sum of 1/3 three times is not quite 1
+    beyond = np.flatnonzero(missed > allowed + TOLERANCE)
     return min(float(values[free][order][beyond[0]]), 1.0) if beyond.size else 1.0
 
 
 def lesions_needed(risk: float) -> int:
     """Of how many lesions risk control can promise anything: the least n with 1 / (n + 1) ≤ risk."""
-    return math.ceil(1 / risk - 1e-9) - 1 if risk > 0 else sys.maxsize
+    return math.ceil(1 / risk - TOLERANCE) - 1 if risk > 0 else sys.maxsize
 
 
-def tune(labelled: Labelled, rare: Sequence[str], goals: Goals, tuned_on: str) -> Tuned:
+def tune(
+    labelled: Labelled, rare: Sequence[str], goals: Goals, tuned_on: str, *, often_missed: Sequence[str] = ()
+) -> Tuned:
     """The policy for these goals.
 
     Args:
         labelled: Images that the network was not trained on, with calibrated probabilities.
-        rare: Codes of the classes that have a floor of their own.
+        rare: Codes of classes that have a floor of their own, since they are rare in training.
         goals: What to reach.
         tuned_on: What the images are, in words.
+        often_missed: Codes of other classes that have a floor of their own.
     """
-    start = ReferralPolicy(goals=goals, tuned_on=tuned_on)
-    floors = _floors(start.model_copy(update={"mixed_sets": False}), labelled, rare)
+    start = ReferralPolicy(
+        rare=dict.fromkeys(rare, NEVER),
+        often_missed=dict.fromkeys(often_missed, NEVER),
+        mixed_sets=False,
+        goals=goals,
+        tuned_on=tuned_on,
+    )
+    floors = _floors(start, labelled)
     with_sets = floors.model_copy(update={"mixed_sets": True})
     fits = _share(with_sets, labelled) <= goals.budget
     policy = _spend(with_sets if fits else floors, labelled)
-    curve, without_rare = (_curve(floors, labelled, floored) for floored in (rare, ()))
+    curve, without_rare = (_curve(chosen, labelled) for chosen in (floors, _malignant_alone(floors)))
     found = referred_by(policy, labelled.evidence, labelled.taxonomy)
     shares = {name: float(mask.mean()) for name, mask in found.items()} | {"all": _share(policy, labelled)}
-    notes = [*_few_notes(labelled, rare, goals), *_budget_notes(floors, labelled, rare, without_rare)]
+    notes = [*_few_notes(floors, labelled), *_budget_notes(floors, labelled, without_rare)]
     notes += [] if fits else [_mixed_note(with_sets, labelled)]
     return Tuned(policy, shares, curve, without_rare, notes)
 
 
-def _floors(policy: ReferralPolicy, labelled: Labelled, rare: Sequence[str]) -> ReferralPolicy:
-    """Limits on suspicion and on each rare class in turn, given what is referred already.
+def _floors(policy: ReferralPolicy, labelled: Labelled) -> ReferralPolicy:
+    """Limits on suspicion and on each class that the policy names, in turn, given what is referred already.
 
     Whether suspicion comes first or last is decided by what refers fewer images.
     """
-    blank = policy.model_copy(update={"max_suspicion": 1.0, "rare": {}})
-    first = _with_rare(_with_suspicion(blank, labelled), labelled, rare)
-    last = _with_suspicion(_with_rare(blank, labelled, rare), labelled)
+    unset = {field: dict.fromkeys(getattr(policy, field), NEVER) for field in FLOORED}
+    blank = policy.model_copy(update={"max_suspicion": NEVER, **unset})
+    first = _with_classes(_with_suspicion(blank, labelled), labelled)
+    last = _with_suspicion(_with_classes(blank, labelled), labelled)
     return min(first, last, key=lambda chosen: _share(chosen, labelled))
+
+
+def _malignant_alone(policy: ReferralPolicy) -> ReferralPolicy:
+    """Without floors for classes."""
+    return policy.model_copy(update={field: {} for field in FLOORED})
 
 
 def _with_suspicion(policy: ReferralPolicy, labelled: Labelled) -> ReferralPolicy:
     return policy.model_copy(update={"max_suspicion": _suspicion_limit(policy, labelled)})
 
 
-def _with_rare(policy: ReferralPolicy, labelled: Labelled, rare: Sequence[str]) -> ReferralPolicy:
-    for code in rare:
-        limit = _rare_limit(policy, labelled, labelled.taxonomy.index(code))
-        policy = policy.model_copy(update={"rare": policy.rare | {code: limit}})
+def _with_classes(policy: ReferralPolicy, labelled: Labelled) -> ReferralPolicy:
+    for field in FLOORED:
+        for code in getattr(policy, field):
+            limit = _class_limit(policy, labelled, labelled.taxonomy.index(code))
+            policy = policy.model_copy(update={field: getattr(policy, field) | {code: limit}})
     return policy
 
 
 def _suspicion_limit(policy: ReferralPolicy, labelled: Labelled) -> float:
+    """Too few lesions for a promise get 0, by which every benign answer is referred."""
     evidence, taxonomy = labelled.evidence, labelled.taxonomy
     needs = needing_expert(taxonomy)
+    if not needs.any():
+        return NEVER
     ought = needs[labelled.labels]
     caught = needs[evidence.predicted] | referred(policy, evidence, taxonomy)
-    lesions = [lesion for lesion, asked in zip(labelled.lesions, ought, strict=True) if asked]
-    risk = 1 - policy.goals.sensitivity
-    return risk_limit(evidence.suspicion(taxonomy)[ought], lesions, caught[ought], risk)
+    scores, lesions = evidence.suspicion(taxonomy)[ought], list(compress(labelled.lesions, ought))
+    return risk_limit(scores, lesions, caught[ought], 1 - policy.goals.sensitivity)
 
 
-def _rare_limit(policy: ReferralPolicy, labelled: Labelled, place: int) -> float:
+def _class_limit(policy: ReferralPolicy, labelled: Labelled, place: int) -> float:
     """Too few lesions for a promise get the lowest score seen: a limit of 0 would refer every image."""
     evidence, ought = labelled.evidence, labelled.labels == place
     caught = (evidence.predicted == place) | referred(policy, evidence, labelled.taxonomy)
-    lesions = [lesion for lesion, asked in zip(labelled.lesions, ought, strict=True) if asked]
+    lesions = list(compress(labelled.lesions, ought))
     scores, risk = evidence.probabilities[ought, place], 1 - policy.goals.rare_sensitivity
     if len(set(lesions)) < lesions_needed(risk):
         return float(min(scores, default=1.0))
@@ -202,40 +225,51 @@ def _mean(hits: Booleans) -> float | None:
     return float(hits.mean()) if hits.size else None
 
 
-def _curve(policy: ReferralPolicy, labelled: Labelled, rare: Sequence[str]) -> list[Point]:
-    return [_point(_floors(_aiming(policy, goal), labelled, rare), labelled) for goal in SENSITIVITIES]
+def _curve(policy: ReferralPolicy, labelled: Labelled) -> list[Point]:
+    return [_point(_floors(_aiming(policy, goal), labelled), labelled) for goal in SENSITIVITIES]
 
 
-def _budget_notes(
-    floors: ReferralPolicy, labelled: Labelled, rare: Sequence[str], without_rare: Sequence[Point]
-) -> list[str]:
+def _budget_notes(floors: ReferralPolicy, labelled: Labelled, without_rare: Sequence[Point]) -> list[str]:
     """Whether the floors need more than the budget, and what they would be within it."""
     need, goals = _share(floors, labelled), floors.goals
     if need <= goals.budget:
         return []
-    without = _share(floors.model_copy(update={"rare": {}}), labelled)
+    without = _share(_floors(_malignant_alone(floors), labelled), labelled)
     words = (
         f"the floors refer {need:.0%} of the images tuned on, more than the budget of {goals.budget:.0%}: "
-        f"{without:.0%} for the malignant, the rest for rare classes ({', '.join(rare)})"
+        f"{without:.0%} would be for the malignant alone, the rest is for rare or often missed classes "
+        f"({', '.join(_floored(floors)) or 'none'})"
     )
     within = [point for point in without_rare if point["referred"] <= goals.budget]
     best = f"{max(p['sensitivity'] for p in within):.1%}" if within else f"less than {SENSITIVITIES[0]:.0%}"
-    return [words, f"within the budget, and without floors for rare classes, the sensitivity would be {best}"]
+    return [words, f"within the budget, and without floors for classes, the sensitivity would be {best}"]
 
 
-def _few_notes(labelled: Labelled, rare: Sequence[str], goals: Goals) -> list[str]:
-    """Which rare classes have too few lesions for their floor to be a promise."""
-    needed = lesions_needed(1 - goals.rare_sensitivity)
-    found = {
-        code: len({lesion for lesion, y in zip(labelled.lesions, labelled.labels, strict=True) if y == place})
-        for code in rare
-        for place in [labelled.taxonomy.index(code)]
-    }
-    return [
-        f"{code} has {count} lesions to tune on: to promise {goals.rare_sensitivity:.0%} takes {needed}"
-        for code, count in found.items()
-        if count < needed
-    ]
+def _few_notes(floors: ReferralPolicy, labelled: Labelled) -> list[str]:
+    """Which floors rest on too few lesions to be a promise."""
+    goals, needs = floors.goals, needing_expert(labelled.taxonomy)
+    count = _lesions(labelled, needs[labelled.labels])
+    malignant = _too_few(f"{count} malignant or precancerous lesions", count, goals.sensitivity)
+    notes = [f"{note}, so every benign answer is referred" for note in malignant if needs.any()]
+    for code in _floored(floors):
+        count = _lesions(labelled, labelled.labels == labelled.taxonomy.index(code))
+        notes += _too_few(f"{code} has {count} lesions", count, goals.rare_sensitivity)
+    return notes
+
+
+def _too_few(what: str, count: int, goal: float) -> list[str]:
+    needed = lesions_needed(1 - goal)
+    takes = needed if needed < sys.maxsize else "more than there can be"
+    return [f"{what} to tune on: to promise {goal:.0%} takes {takes}"] if count < needed else []
+
+
+def _lesions(labelled: Labelled, chosen: Booleans) -> int:
+    return len(set(compress(labelled.lesions, chosen)))
+
+
+def _floored(policy: ReferralPolicy) -> list[str]:
+    """Codes of the classes with floors of their own."""
+    return [code for field in FLOORED for code in getattr(policy, field)]
 
 
 def _mixed_note(with_sets: ReferralPolicy, labelled: Labelled) -> str:
