@@ -144,19 +144,19 @@ def test_too_few_malignant_lesions_are_told() -> None:
 
 def test_the_price_of_the_malignant_is_what_they_alone_would_cost() -> None:
     labelled = world(600, 1.0, 0)
-    both = tune(labelled, ["DF"], Goals(budget=0.1), "", often_missed=["BKL"])
+    both = tune(labelled, ["SCC"], Goals(budget=0.1), "", often_missed=["AK"])
     alone = tune(labelled, [], Goals(budget=0.1), "")
-    assert f"{alone.shares['all']:.0%} would be for the malignant alone" in both.notes[0]
-    assert both.notes[0].endswith("rare or often missed classes (DF, BKL)")
+    assert f"{alone.shares['all']:.0%} would be for all malignant together" in both.notes[0]
+    assert both.notes[0].endswith("those of them that are rare or often missed (SCC, AK)")
 
 
 def test_floors_hold_on_further_lesions_on_average() -> None:
     goals, malignant, rare = Goals(sensitivity=0.9, rare_sensitivity=0.8, budget=0), [], []
     for seed in range(25):
-        policy = tune(world(300, 1.5, seed), ["DF"], goals, "").policy
+        policy = tune(world(300, 1.5, seed), ["SCC"], goals, "").policy
         further = world(1500, 1.5, 1000 + seed)
         sent, predicted = referred(policy, further.evidence, ISIC2019), further.evidence.predicted
-        needs, place = needing_expert(ISIC2019), ISIC2019.index("DF")
+        needs, place = needing_expert(ISIC2019), ISIC2019.index("SCC")
         malignant.append(missed(further, sent | needs[predicted], needs[further.labels]))
         rare.append(missed(further, sent | (predicted == place), further.labels == place))
     spread = [float(np.std(values) / 5) for values in (malignant, rare)]
@@ -180,20 +180,35 @@ def test_what_the_floors_leave_of_the_budget_is_spent_on_the_least_confident() -
 
 def test_floors_win_over_the_budget_and_say_so() -> None:
     labelled = world(600, 1.0, 0)
-    tuned = tune(labelled, ["DF", "VASC"], Goals(budget=0.1), "")
+    tuned = tune(labelled, ["SCC"], Goals(budget=0.1), "")
     assert tuned.shares["all"] > 0.1
     assert tuned.policy.min_confidence == 0
     assert not tuned.policy.mixed_sets
     assert f"the floors refer {tuned.shares['all']:.0%}" in tuned.notes[0]
     assert "sensitivity would be" in tuned.notes[1]
     assert tuned.notes[2].startswith("sets that hold a malignant class beside a benign one are no reason")
-    assert tune(labelled, ["DF", "VASC"], Goals(budget=0.1), "") == tuned
+    assert tune(labelled, ["SCC"], Goals(budget=0.1), "") == tuned
+
+
+def test_floors_of_benign_classes_are_as_high_as_the_budget_has_room_for() -> None:
+    labelled, place = world(600, 1.5, 0), ISIC2019.index("DF")
+    ought = labelled.labels == place
+    safe = []
+    for budget in (0.3, 0.45, 0.6, 0.9):
+        tuned = tune(labelled, ["DF"], Goals(budget=budget), "")
+        sent = referred(tuned.policy.model_copy(update={"min_confidence": 0.0}), labelled.evidence, ISIC2019)
+        safe.append(1 - missed(labelled, sent | (labelled.evidence.predicted == place), ought))
+        assert tuned.shares["all"] <= budget or tuned.policy.rare["DF"] == 1
+        told = [note for note in tuned.notes if "benign class that is rare or often missed (DF)" in note]
+        assert bool(told) == (safe[-1] < 0.9)
+    assert safe == sorted(safe)
+    assert safe[0] < 0.9 <= safe[-1]
 
 
 def test_a_rare_class_with_few_lesions_gets_the_lowest_score_and_a_note() -> None:
     labelled = world(40, 2.0, 3)
     count = len({lesion for lesion, y in zip(labelled.lesions, labelled.labels, strict=True) if y == 5})
-    tuned = tune(labelled, ["DF"], Goals(), "")
+    tuned = tune(labelled, ["DF"], Goals(budget=1), "")
     assert 0 <= count < 9
     assert f"DF has {count} lesions to tune on: to promise 90% takes 9" in tuned.notes
     assert tuned.policy.rare["DF"] == min(labelled.evidence.probabilities[labelled.labels == 5, 5], default=1)

@@ -39,7 +39,9 @@ def calibrate(
     rare_sensitivity: Annotated[
         float,
         typer.Option(
-            min=0, max=1, help="Share of each rare or often missed class to be recognised or referred."
+            min=0,
+            max=1,
+            help="The same of each rare or often missed class; benign ones within the budget.",
         ),
     ] = 0.9,
     budget: Annotated[

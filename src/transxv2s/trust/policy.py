@@ -13,8 +13,10 @@ class Goals(BaseModel):
 
     Attributes:
         sensitivity: Share of the malignant or precancerous lesions to be recognised as such, or referred.
-        rare_sensitivity: The same of the lesions of each rare or often missed class.
-        budget: Share of all images that may be referred, where the two floors above leave it room.
+        rare_sensitivity: The same of the lesions of each rare or often missed class; of benign ones if the
+            budget has room for it.
+        budget: Share of all images that may be referred, where the floors of malignant and precancerous
+            classes leave it room.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

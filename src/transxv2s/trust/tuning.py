@@ -1,10 +1,11 @@
 """Chooses the numbers of a referral policy on labelled images that the network was not trained on.
 
-The floors come first: conformal risk control (Angelopoulos et al. 2022) picks the limits on suspicion and
-on each rare or often missed class such that a further lesion is missed with no more than the stated
-probability. Then the budget: what they leave of it goes to mixed prediction sets, if there is room for all of
-them, and to the least confident answers. Where the floors alone need more, they get it, and `Tuned.notes`
-says so.
+The floors of safety come first: conformal risk control (Angelopoulos et al. 2022) picks the limits on
+suspicion and on each rare or often missed class that needs an expert such that a further lesion is missed
+with no more than the stated probability. Where they alone need more than the budget, they get it. What they
+leave of it goes to the floors of benign rare or often missed classes as far as there is room, to mixed
+prediction sets if there is room for all of them, and to the least confident answers. What could not be had
+stands in `Tuned.notes`.
 """
 
 import math
@@ -24,6 +25,7 @@ Floats = NDArray[np.float64]
 FLOORED = ("rare", "often_missed")  # fields of a policy: classes with floors of their own
 NEVER = 1.0  # a limit that certainty alone reaches
 TOLERANCE = 1e-9  # of sums: three times 1/3 is not quite 1, and 1 - 0.9 is not quite 0.1
+STEP = 0.1  # by which the goal of benign classes is lowered until the budget has room
 SENSITIVITIES = (0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.96, 0.97, 0.98, 0.99)
 
 
@@ -51,8 +53,8 @@ class Tuned(NamedTuple):
     Attributes:
         policy: The policy.
         shares: Of all images, what each rule alone refers, and `all` of them.
-        curve: What the floors alone refer and reach, by sensitivity.
-        without_rare: The same with the floor for the malignant alone.
+        curve: What the floors of safety alone refer and reach, by sensitivity.
+        without_rare: The same with the floor for the malignant together alone.
         notes: What the goals could not have at once, in words.
     """
 
@@ -128,27 +130,49 @@ def tune(
         tuned_on=tuned_on,
     )
     floors = _floors(start, labelled)
-    with_sets = floors.model_copy(update={"mixed_sets": True})
+    whole, benign_note = _with_benign(floors, labelled)
+    with_sets = whole.model_copy(update={"mixed_sets": True})
     fits = _share(with_sets, labelled) <= goals.budget
-    policy = _spend(with_sets if fits else floors, labelled)
+    policy = _spend(with_sets if fits else whole, labelled)
     curve, without_rare = (_curve(chosen, labelled) for chosen in (floors, _malignant_alone(floors)))
     found = referred_by(policy, labelled.evidence, labelled.taxonomy)
     shares = {name: float(mask.mean()) for name, mask in found.items()} | {"all": _share(policy, labelled)}
-    notes = [*_few_notes(floors, labelled), *_budget_notes(floors, labelled, without_rare)]
+    notes = [*_few_notes(floors, labelled), *_budget_notes(floors, labelled, without_rare), *benign_note]
     notes += [] if fits else [_mixed_note(with_sets, labelled)]
     return Tuned(policy, shares, curve, without_rare, notes)
 
 
 def _floors(policy: ReferralPolicy, labelled: Labelled) -> ReferralPolicy:
-    """Limits on suspicion and on each class that the policy names, in turn, given what is referred already.
+    """Limits on suspicion and on each named class that needs an expert, in turn, given what is referred.
 
     Whether suspicion comes first or last is decided by what refers fewer images.
     """
     unset = {field: dict.fromkeys(getattr(policy, field), NEVER) for field in FLOORED}
     blank = policy.model_copy(update={"max_suspicion": NEVER, **unset})
-    first = _with_classes(_with_suspicion(blank, labelled), labelled)
-    last = _with_suspicion(_with_classes(blank, labelled), labelled)
+    codes = _floored(policy, labelled.taxonomy, benign=False)
+    first = _with_classes(_with_suspicion(blank, labelled), labelled, codes)
+    last = _with_suspicion(_with_classes(blank, labelled, codes), labelled)
     return min(first, last, key=lambda chosen: _share(chosen, labelled))
+
+
+def _with_benign(floors: ReferralPolicy, labelled: Labelled) -> tuple[ReferralPolicy, list[str]]:
+    """With floors of benign classes, as high as the budget has room for, and a note if that is too low."""
+    codes, goals = _floored(floors, labelled.taxonomy, benign=True), floors.goals
+    if not codes:
+        return floors, []
+    steps = max(1, int(goals.rare_sensitivity / STEP + TOLERANCE))
+    aims = [goals.rare_sensitivity - STEP * step for step in range(steps)]
+    policies = [_with_classes(floors, labelled, codes, aim) for aim in aims]
+    shares = [_share(policy, labelled) for policy in policies]
+    fitting = [i for i, share in enumerate(shares) if share <= goals.budget]
+    if fitting[:1] == [0]:
+        return policies[0], []
+    note = (
+        f"to recognise or refer {goals.rare_sensitivity:.0%} of each benign class that is rare or often "
+        f"missed ({', '.join(codes)}) would refer {shares[0]:.0%} of the images: the budget has "
+        + (f"room for {aims[fitting[0]]:.0%} of each" if fitting else "no room for a floor of theirs")
+    )
+    return policies[fitting[0]] if fitting else floors, [note]
 
 
 def _malignant_alone(policy: ReferralPolicy) -> ReferralPolicy:
@@ -160,10 +184,14 @@ def _with_suspicion(policy: ReferralPolicy, labelled: Labelled) -> ReferralPolic
     return policy.model_copy(update={"max_suspicion": _suspicion_limit(policy, labelled)})
 
 
-def _with_classes(policy: ReferralPolicy, labelled: Labelled) -> ReferralPolicy:
+def _with_classes(
+    policy: ReferralPolicy, labelled: Labelled, codes: Sequence[str], aim: float | None = None
+) -> ReferralPolicy:
+    """With limits on these classes; their goal is the policy's, or another."""
+    risk = 1 - (policy.goals.rare_sensitivity if aim is None else aim)
     for field in FLOORED:
-        for code in getattr(policy, field):
-            limit = _class_limit(policy, labelled, labelled.taxonomy.index(code))
+        for code in (code for code in getattr(policy, field) if code in codes):
+            limit = _class_limit(policy, labelled, labelled.taxonomy.index(code), risk)
             policy = policy.model_copy(update={field: getattr(policy, field) | {code: limit}})
     return policy
 
@@ -180,12 +208,12 @@ def _suspicion_limit(policy: ReferralPolicy, labelled: Labelled) -> float:
     return risk_limit(scores, lesions, caught[ought], 1 - policy.goals.sensitivity)
 
 
-def _class_limit(policy: ReferralPolicy, labelled: Labelled, place: int) -> float:
+def _class_limit(policy: ReferralPolicy, labelled: Labelled, place: int, risk: float) -> float:
     """Too few lesions for a promise get the lowest score seen: a limit of 0 would refer every image."""
     evidence, ought = labelled.evidence, labelled.labels == place
     caught = (evidence.predicted == place) | referred(policy, evidence, labelled.taxonomy)
     lesions = list(compress(labelled.lesions, ought))
-    scores, risk = evidence.probabilities[ought, place], 1 - policy.goals.rare_sensitivity
+    scores = evidence.probabilities[ought, place]
     if len(set(lesions)) < lesions_needed(risk):
         return float(min(scores, default=1.0))
     return risk_limit(scores, lesions, caught[ought], risk)
@@ -237,8 +265,8 @@ def _budget_notes(floors: ReferralPolicy, labelled: Labelled, without_rare: Sequ
     without = _share(_floors(_malignant_alone(floors), labelled), labelled)
     words = (
         f"the floors refer {need:.0%} of the images tuned on, more than the budget of {goals.budget:.0%}: "
-        f"{without:.0%} would be for the malignant alone, the rest is for rare or often missed classes "
-        f"({', '.join(_floored(floors)) or 'none'})"
+        f"{without:.0%} would be for all malignant together, the rest is for those of them that are rare or "
+        f"often missed ({', '.join(_floored(floors, labelled.taxonomy, benign=False)) or 'none'})"
     )
     within = [point for point in without_rare if point["referred"] <= goals.budget]
     best = f"{max(p['sensitivity'] for p in within):.1%}" if within else f"less than {SENSITIVITIES[0]:.0%}"
@@ -251,7 +279,7 @@ def _few_notes(floors: ReferralPolicy, labelled: Labelled) -> list[str]:
     count = _lesions(labelled, needs[labelled.labels])
     malignant = _too_few(f"{count} malignant or precancerous lesions", count, goals.sensitivity)
     notes = [f"{note}, so every benign answer is referred" for note in malignant if needs.any()]
-    for code in _floored(floors):
+    for code in _floored(floors, labelled.taxonomy):
         count = _lesions(labelled, labelled.labels == labelled.taxonomy.index(code))
         notes += _too_few(f"{code} has {count} lesions", count, goals.rare_sensitivity)
     return notes
@@ -267,9 +295,10 @@ def _lesions(labelled: Labelled, chosen: Booleans) -> int:
     return len(set(compress(labelled.lesions, chosen)))
 
 
-def _floored(policy: ReferralPolicy) -> list[str]:
-    """Codes of the classes with floors of their own."""
-    return [code for field in FLOORED for code in getattr(policy, field)]
+def _floored(policy: ReferralPolicy, taxonomy: Taxonomy, *, benign: bool | None = None) -> list[str]:
+    """Codes of the classes with floors of their own: all, the benign ones, or those that need an expert."""
+    codes = [code for field in FLOORED for code in getattr(policy, field)]
+    return [code for code in codes if benign is None or benign != taxonomy[code].needs_expert]
 
 
 def _mixed_note(with_sets: ReferralPolicy, labelled: Labelled) -> str:
