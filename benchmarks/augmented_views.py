@@ -32,7 +32,7 @@ from transxv2s.files import write_whole
 from transxv2s.progress import progress
 from transxv2s.scoring import score
 from transxv2s.scoring.bootstrap import Interval, paired_difference
-from transxv2s.trust.judgement import scores_of
+from transxv2s.trust.judgement import adjusted, scores_of
 
 Floats = NDArray[np.float64]
 Rows = dict[int, dict[str, Any]]
@@ -65,9 +65,9 @@ def probabilities(checkpoint: Checkpoint, engine: str, squares: Squares) -> Floa
 
 def measure(checkpoint: Checkpoint, found: Floats, labels: Sequence[int], lesions: Sequence[str]) -> Rows:
     """Scores by number of views, and what each differs by from the image alone."""
-    taxonomy, trust = checkpoint.config.to_taxonomy(), checkpoint.config.trust
+    taxonomy = checkpoint.config.to_taxonomy()
     means = {count: found[:count].mean(0) for count in VIEWS}
-    named = {count: trust.adjusted(mean) if trust else mean for count, mean in means.items()}
+    named = {count: adjusted(checkpoint.config.trust, mean) for count, mean in means.items()}
     rows: Rows = {}
     for count, mean in means.items():
         scored: dict[str, Any] = dict(score(mean, labels, taxonomy, named[count]))

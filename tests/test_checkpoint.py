@@ -202,7 +202,7 @@ def test_other_trust_leaves_weights_and_other_files(copy: Path, tmp_path: Path, 
     (copy / "LICENSE").write_text("of the original")
     before = files_of(copy)
     trust = plain_trust(fitted_on="another hospital")
-    digest = with_trust(read_checkpoint(copy), trust, None, target, b"a list")
+    digest = with_trust(read_checkpoint(copy), trust, None, target, metrics={}, seen_images=b"a list")
     again = read_checkpoint(target)
     assert (again.digest, again.config.trust) == (digest, trust)
     assert (target / "README.md").read_text() == "A card."
@@ -228,7 +228,7 @@ def test_other_trust_is_not_written_through_symbolic_links(
     before = files_of(copy)
     target = snapshot if in_place else tmp_path / "new"
     trust = plain_trust(fitted_on="another hospital")
-    with_trust(read_checkpoint(snapshot), trust, None, target)
+    with_trust(read_checkpoint(snapshot), trust, None, target, metrics={})
     assert files_of(copy) == before
     assert not any(path.is_symlink() for path in target.iterdir())
     assert read_checkpoint(target).config.trust == trust

@@ -8,7 +8,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,6 +181,8 @@ def with_trust(
     trust: Trust,
     novelty: NoveltyScore | None,
     directory: Path,
+    *,
+    metrics: Mapping[str, JsonValue],
     seen_images: bytes | None = None,
 ) -> str:
     """Write a checkpoint that was read again, with other trust; its weights are copied as they are.
@@ -193,6 +195,7 @@ def with_trust(
         trust: Calibration, prediction sets, novelty, policy.
         novelty: The score that `trust.novelty` is the threshold of.
         directory: Where it goes.
+        metrics: What it achieves with this trust; those of the former trust do not hold any more.
         seen_images: Content of seen_images.npz, see `datasets.provenance`; None leaves it as it is.
 
     Returns:
@@ -207,7 +210,7 @@ def with_trust(
         for path in _own_files(checkpoint.directory):  # contents: the Hub's cache is made of symbolic links
             shutil.copyfile(path, folder / path.name)
         (folder / NOVELTY_FILE).unlink(missing_ok=True)
-        facts: dict[str, Any] = {"trust": trust}
+        facts: dict[str, Any] = {"trust": trust, "metrics": dict(metrics)}
         facts["novelty"] = _write_own(folder, NOVELTY_FILE, None if novelty is None else to_bytes(novelty))
         if seen_images is not None:
             facts["seen_images"] = _write_own(folder, SEEN_IMAGES_FILE, seen_images)

@@ -14,6 +14,7 @@ from transxv2s.datasets.copies import fingerprints_of
 from transxv2s.datasets.provenance import SeenImages, overlap
 from transxv2s.datasets.records import Record
 from transxv2s.datasets.splits import load, write
+from transxv2s.reports.prediction import performance
 from trusting import plain_trust
 
 from .conftest import Run
@@ -55,7 +56,7 @@ def telling(checkpoint: Path, tmp_path: Path) -> Path:
     """The checkpoint with a list of what it has seen, and a file of somebody else's."""
     loaded, elsewhere = read_checkpoint(checkpoint), draw(tmp_path / "elsewhere.png", 99)
     content = seen([Record("trained", elsewhere, 0, None, "there")])
-    with_trust(loaded, plain_trust(), None, tmp_path / "telling", content)
+    with_trust(loaded, plain_trust(), None, tmp_path / "telling", metrics={}, seen_images=content)
     (tmp_path / "telling" / "README.md").write_text("A card.")
     return tmp_path / "telling"
 
@@ -89,6 +90,9 @@ def test_into_itself_and_again(run: Run, telling: Path, hospital: Path) -> None:
         found, _ = overlap(known, records, fingerprints_of(records))
         assert (found["by_id"], found["any"]) == (len(LABELS), len(LABELS))
         assert not any("check" in note for note in told["notes"])
+        assert again.config.metrics == told["metrics"]
+        assert list(told["metrics"]) == ["calibration"], "the scores of the former calibration do not hold"
+        assert f"on {len(LABELS)} images: all {len(LABELS)} images of the data" in performance(again.config)
 
 
 def test_elsewhere_with_an_image_that_cannot_be_read(
@@ -120,7 +124,7 @@ def test_a_folder_of_other_things_is_left_alone(run: Run, telling: Path, hospita
 
 def test_images_of_training_are_refused(run: Run, checkpoint: Path, hospital: Path, tmp_path: Path) -> None:
     loaded, folder = read_checkpoint(checkpoint), tmp_path / "trained"
-    with_trust(loaded, plain_trust(), None, folder, seen(records_of(hospital)[:1]))
+    with_trust(loaded, plain_trust(), None, folder, metrics={}, seen_images=seen(records_of(hospital)[:1]))
     before = contents(folder)
     command = ("calibrate", folder, "--dataset", "table", "--root", hospital, "--report", tmp_path / "report")
     result = run(*command)
@@ -143,11 +147,30 @@ def test_a_fold_of_cross_validation_is_calibrated_on_its_own_validation_part(
     loaded, folder = read_checkpoint(checkpoint), tmp_path / "of_a_fold"
     config = loaded.config.model_copy(update={"training": {"split_digest": digest}})
     validated_on = [r for n, r in enumerate(records_of(hospital)) if n % 3 == 2]
-    with_trust(replace(loaded, config=config), plain_trust(), None, folder, seen(validated_on))
+    with_trust(
+        replace(loaded, config=config),
+        plain_trust(),
+        None,
+        folder,
+        metrics={},
+        seen_images=seen(validated_on),
+    )
     command = ("calibrate", folder, "--dataset", "table", "--root", hospital, "--report", tmp_path / "report")
     result = run(*command, "--split", tmp_path / "split.csv", "--fold", "1", "--json")
     assert result.code == 0, result.err
-    assert json.loads(result.out)["fitted_on"] == f"validation part of split {digest} of table, 3 images"
+    told = json.loads(result.out)
+    assert told["fitted_on"] == f"validation part of split {digest} of table, 3 images"
+    metrics = read_checkpoint(folder).config.metrics
+    assert metrics == told["metrics"]
+    assert {subset: scores["split"] for subset, scores in told["metrics"].items()} == {
+        "validation": told["fitted_on"],
+        "test": f"test part of split {digest}",
+    }
+    tested = {r.path: LABELS[n] for n, r in enumerate(records_of(hospital)) if n % 3 == 1}
+    classifier = Classifier(read_checkpoint(folder), "cpu")
+    said = classifier.findings([classifier.prepare(path) for path in tested])
+    right = [finding.predicted == label for finding, label in zip(said, tested.values(), strict=True)]
+    assert told["metrics"]["test"]["accuracy"]["value"] == np.mean(right)
 
 
 @pytest.mark.parametrize("option", [("--fold", "1"), ("--leaky",)])

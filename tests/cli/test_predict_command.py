@@ -184,7 +184,7 @@ def grouped(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     folder = tmp_path_factory.mktemp("grouped") / "checkpoint"
     trust = plain_trust().model_copy(update={"sets": by_source})
-    with_trust(read_checkpoint(checkpoint), trust, None, folder)
+    with_trust(read_checkpoint(checkpoint), trust, None, folder, metrics={})
     return folder
 
 

@@ -97,10 +97,15 @@ def test_head_says_how_many_what_model_how_good_and_what_it_is_not() -> None:
         f"Not a diagnosis. {NOTICE}",
         "Images examined 3 Need an expert 1 Could not be examined 1",
         "Model transxv2s_net Checkpoint 0123456789ab",
-        "Balanced accuracy 61.2 % (interval 58.0 to 64.5 %) on 4,012 held-out images: test part of lesions.",
+        "Balanced accuracy 61.2 % (interval 58.0 to 64.5 %) on 4,012 images: test part of lesions.",
         "1,900 images, the true class is among them 90 % of the time",
     ):
         assert part in text
+
+
+def test_head_says_how_good_it_is_where_a_hospital_calibrated_it() -> None:
+    own: dict[str, JsonValue] = {"calibration": {**TEST, "split": "all images of a hospital"}}
+    assert "on 4,012 images: all images of a hospital." in Page(report(card(), metrics=own)).text
 
 
 @pytest.mark.parametrize(

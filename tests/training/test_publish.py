@@ -12,16 +12,13 @@ from torch import nn
 
 from transxv2s.checkpoint import CheckpointConfig
 from transxv2s.datasets.provenance import SeenImages
-from transxv2s.taxonomy import ISIC2019
 from transxv2s.training import publish as publishing
 from transxv2s.training.data import LesionData
-from transxv2s.training.publish import Protocol, publish, trust_scores
+from transxv2s.training.publish import Protocol, publish
 from transxv2s.training.scored import ScoredImages
 from transxv2s.trust.calibration import fit_temperature
 from transxv2s.trust.fitting import Fitted, fit
-from transxv2s.trust.judgement import Judge
 from transxv2s.trust.scaling import Temperature
-from trusting import plain_trust
 
 from .tiny import recipe
 
@@ -99,26 +96,6 @@ def test_what_is_stored_of_validation_images_was_calibrated_on_other_lesions(
     assert np.allclose(tables["test"].probabilities, expected)
     scores: Any = config.metrics["validation"]
     assert scores["nll"] == pytest.approx(log_loss(tables["validation"].labels, held_out, labels=range(8)))
-
-
-def test_trust_scores_count_what_is_referred_and_what_is_answered() -> None:
-    """Two melanomas, of which one is taken for a nevus, and two nevi; columns as in ISIC 2019."""
-    seen_melanoma = [0.90, 0.10, 0, 0, 0, 0, 0, 0]
-    missed_melanoma = [0.02, 0.98, 0, 0, 0, 0, 0, 0]
-    suspicious_nevus = [0.30, 0.70, 0, 0, 0, 0, 0, 0]
-    clear_nevus = [0.01, 0.59, 0, 0, 0.40, 0, 0, 0]
-    rows = np.array([seen_melanoma, missed_melanoma, suspicious_nevus, clear_nevus])
-    judge = Judge(plain_trust(limit=0.35, min_confidence=0.5, max_suspicion=0.2), ISIC2019)
-    evidence = judge.evidence(np.log(rows.clip(1e-12)), np.zeros((4, 1)), [()] * 4)
-    assert trust_scores(evidence, np.array([0, 0, 1, 1]), judge) == {
-        "coverage": 3 / 4,
-        "set_size": 5 / 4,
-        "referred": 1 / 4,
-        "referred_needing_expert": 0,
-        "referred_benign": 1 / 2,
-        "safe": 1 / 2,
-        "accuracy_of_answers": 2 / 3,
-    }
 
 
 def test_seen_images_keep_the_publishers_lesions(data: Path) -> None:

@@ -15,7 +15,7 @@ from transxv2s import engines
 from transxv2s.bench.work import PRODUCT, matrix_product, operations
 from transxv2s.checkpoint import Checkpoint
 from transxv2s.engines.eager import Plain, on_device, to_numpy
-from transxv2s.engines.engine import COMPILING, ENGINES, Engine, Squares, parse
+from transxv2s.engines.engine import COMPILING, ENGINES, FILE_SUFFIXES, Engine, Squares, parse
 from transxv2s.errors import TransXV2SError
 
 Role = Literal["reference", "engine", "baseline", "ceiling"]
@@ -94,10 +94,10 @@ def products_an_image(checkpoint: Checkpoint) -> float:
 
 def bytes_of(checkpoint: Checkpoint, name: str) -> int:
     """Size on disk of what an engine loads."""
-    from transxv2s.engines.store import SUFFIXES, file_of
+    from transxv2s.engines.store import file_of
 
     chosen = parse(name)
-    if chosen.kind in SUFFIXES:
+    if chosen.kind in FILE_SUFFIXES:
         path = file_of(checkpoint, chosen)
         files = [path, path.with_suffix(".bin")]
     else:

@@ -63,7 +63,9 @@ def calibrate(
 
     Take images that the network was not trained on: the validation part of its own split, or those of your
     hospital. The two floors come first; the budget is kept if they leave room, and else it is said what they
-    cost. The exit code is 0 when all images were read, 1 when some could not be, 2 when nothing was fitted.
+    cost. What the checkpoint tells of its performance is measured again: on the test part of its own split,
+    or on your images. The exit code is 0 when all images were read, 1 when some could not be, 2 when nothing
+    was fitted.
     """
     from transxv2s.checkpoint import read_checkpoint, refuse_foreign
     from transxv2s.classifier import Classifier
@@ -135,6 +137,12 @@ def _print(results: dict[str, Any], target: Path, report: Path) -> None:
     for name, share in results["referred_by"].items():
         referred.add_row(name, f"{share:.1%}")
     console.print(referred)
+    for named, found in results["metrics"].items():
+        score = found["balanced_accuracy"]
+        console.print(
+            f"Balanced accuracy, {named}: {score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f}), "
+            f"{found['images']} images; it stands in the checkpoint"
+        )
     for note in results["notes"]:
         console.print(f"Note: {note}")
     for image, reason in results["failures"].items():

@@ -8,7 +8,16 @@ auto                                                    the fastest that keeps t
 import torch
 
 from transxv2s.checkpoint import Checkpoint
-from transxv2s.engines.engine import AUTO, ENGINES, REFERENCE, Chosen, Engine, EngineError, parse
+from transxv2s.engines.engine import (
+    AUTO,
+    ENGINES,
+    FILE_SUFFIXES,
+    REFERENCE,
+    Chosen,
+    Engine,
+    EngineError,
+    parse,
+)
 
 __all__ = ["AUTO", "ENGINES", "REFERENCE", "Engine", "EngineError", "load"]
 
@@ -32,7 +41,7 @@ def load(name: str, checkpoint: Checkpoint, device: torch.device, threads: int =
 
         name = choose(checkpoint, device)
     chosen = parse(name)
-    if chosen.kind in ("onnxruntime", "openvino"):
+    if chosen.kind in FILE_SUFFIXES:
         return _of_a_file(chosen, checkpoint, device, threads)
     if chosen.kind == "eager":
         from transxv2s.engines.eager import Eager

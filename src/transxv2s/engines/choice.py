@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from transxv2s.checkpoint import Checkpoint
-from transxv2s.engines.engine import COMPILING, REFERENCE, Chosen, parse
-from transxv2s.engines.store import SUFFIXES, file_of, folder
+from transxv2s.engines.engine import COMPILING, FILE_SUFFIXES, REFERENCE, Chosen, parse
+from transxv2s.engines.store import file_of, folder
 from transxv2s.files import write_whole
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _fits(checkpoint: Checkpoint, row: Row) -> bool:
 
 
 def _ready(checkpoint: Checkpoint, chosen: Chosen) -> bool:
-    if chosen.kind not in SUFFIXES:
+    if chosen.kind not in FILE_SUFFIXES:
         return True
     from importlib.util import find_spec
 

@@ -22,6 +22,7 @@ PRECISIONS_OF: dict[str, tuple[Precision, ...]] = {
     "openvino": ("float32", "bfloat16", "int8"),
 }
 COMPILING = ("compiled", "cudagraphs")  # kinds that take minutes at each start
+FILE_SUFFIXES = {"onnxruntime": ".onnx", "openvino": ".xml"}  # of kinds that load a file
 
 Squares = NDArray[np.uint8]
 Floats = NDArray[np.float32]

@@ -10,7 +10,16 @@ import torch
 
 from transxv2s.checkpoint import Checkpoint
 from transxv2s.engines.eager import Eager
-from transxv2s.engines.engine import PRECISIONS_OF, Chosen, EngineError, Floats, Precision, Squares, required
+from transxv2s.engines.engine import (
+    FILE_SUFFIXES,
+    PRECISIONS_OF,
+    Chosen,
+    EngineError,
+    Floats,
+    Precision,
+    Squares,
+    required,
+)
 from transxv2s.engines.openvino import HINTS
 from transxv2s.engines.portable import INPUT, OUTPUTS
 from transxv2s.engines.store import folder, prepared
@@ -18,7 +27,7 @@ from transxv2s.trust.judgement import scores_of
 
 Format = Literal["onnx", "openvino"]
 RUNTIMES: dict[Format, str] = {"onnx": "onnxruntime", "openvino": "openvino"}
-SUFFIXES: dict[Format, str] = {"onnx": ".onnx", "openvino": ".xml"}
+SUFFIXES: dict[Format, str] = {name: FILE_SUFFIXES[kind] for name, kind in RUNTIMES.items()}
 ROUNDING = 1e-3  # of a probability: what float32 may differ by when it is summed in another order
 
 

@@ -13,14 +13,13 @@ from filelock import FileLock
 
 from transxv2s.cache import cache_folder
 from transxv2s.checkpoint import Checkpoint
-from transxv2s.engines.engine import Chosen, EngineError, Squares, required
+from transxv2s.engines.engine import FILE_SUFFIXES, Chosen, EngineError, Squares, required
 from transxv2s.engines.portable import write_onnx
 from transxv2s.files import write_whole
 
 VERSION = 3  # of what is made; raised whenever the same checkpoint would give another file
 EXPORTED = Chosen("onnxruntime", "float32")  # whose file all others are made from
 COMPILED = "compiled"  # folder in which OpenVINO keeps what it made for this machine
-SUFFIXES = {"onnxruntime": ".onnx", "openvino": ".xml"}
 DIGITS = 12  # of the digest of a calibration
 
 
@@ -33,7 +32,7 @@ def file_of(checkpoint: Checkpoint, chosen: Chosen) -> Path:
     """The file that an engine loads, whether it is there or not."""
     quantised = "int8" if chosen.precision == "int8" else "float32"
     stem = "-".join(filter(None, (chosen.kind, quantised, exact(checkpoint.digest, chosen).calibration)))
-    return folder(checkpoint.digest) / f"{stem}{SUFFIXES[chosen.kind]}"
+    return folder(checkpoint.digest) / f"{stem}{FILE_SUFFIXES[chosen.kind]}"
 
 
 def exact(digest: str, chosen: Chosen) -> Chosen:

@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from transxv2s.files import make_folders, write_whole
 from transxv2s.scoring.calibration import calibration
 from transxv2s.trust.calibration import softmax
 from transxv2s.trust.fitting import Fitted, Outputs, evenly_by_class, fit, learn_novelty
+from transxv2s.trust.measured import evidence_of, measured
 from transxv2s.trust.policy import Goals
 
 RESULTS, CURVE, RELIABILITY = "calibration.json", "operating_curve.png", "reliability.png"
@@ -54,6 +55,11 @@ class _Images:
     failures: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    @property
+    def named(self) -> str:
+        """What they are called in the metrics of a checkpoint."""
+        return "validation" if self.of_training else "calibration"
+
 
 def calibrate(
     checkpoint: Checkpoint,
@@ -68,8 +74,9 @@ def calibrate(
 ) -> dict[str, Any]:
     """Fits calibration, prediction sets, novelty and policy, writes the checkpoint and a report.
 
-    Novelty is learnt anew where the split is the one of training; otherwise the checkpoint's own score stays
-    and gets a new threshold, and the checkpoint remembers that it has seen the images.
+    Where the split is the one of training, novelty is learnt anew and the test part is scored once more, as
+    at the end of training; otherwise the checkpoint's own score stays and gets a new threshold, the
+    checkpoint remembers that it has seen the images, and what it tells of itself is how it does on them.
 
     Args:
         checkpoint: What is calibrated.
@@ -107,10 +114,15 @@ def calibrate(
     fitted = fit(
         outputs, score, classifier.taxonomy, sizes, words, goals=goals, coverage=coverage, grouping=grouping
     )
+    metrics = {images.named: _held_out(fitted, outputs, classifier, words)}
+    if images.of_training and (test := _test_part(fitted, classifier, chosen, grouping)):
+        metrics["test"], unread = test
+        failures |= unread
     seen = images.seen.to_bytes() if images.seen else None
-    digest = with_trust(checkpoint, fitted.trust, fitted.score, target, seen)
+    digest = with_trust(checkpoint, fitted.trust, fitted.score, target, metrics=metrics, seen_images=seen)
     results = _results(fitted, outputs, classifier, images) | {"checkpoint": digest, "fitted_on": words}
     results["failures"] |= failures
+    results["metrics"] = metrics
     write_whole(report / RESULTS, json.dumps(results, indent=2) + "\n")
     _draw(fitted, outputs, classifier.taxonomy.codes, report)
     return results
@@ -147,6 +159,31 @@ def _refuse_seen(seen: SeenImages, records: Sequence[Record], prints: Fingerprin
             f"{len(those)} of the {found['images']} images share a lesion or a picture with those that the "
             "network was trained or validated on: take the validation part of that split, or other images"
         )
+
+
+def _held_out(fitted: Fitted, outputs: Outputs, classifier: Classifier, words: str) -> dict[str, Any]:
+    """How it does on the images fitted to, each calibrated by other lesions unless those are too few."""
+    evidence = evidence_of(fitted, outputs, fitted.held_out)
+    how = ", calibrated without the lesion asked about" if fitted.choice else ""
+    return measured(fitted, outputs, evidence, classifier.taxonomy, words + how)
+
+
+def _test_part(
+    fitted: Fitted, classifier: Classifier, chosen: Chosen, grouping: str | None
+) -> tuple[dict[str, Any], dict[str, str]] | None:
+    """How it does on the test part of the split, and why images of it cannot be read; None without one."""
+    split, test = chosen.split, replace(chosen, subset="test")
+    if split is None or not (records := split.select(chosen.reading.records, "test")):
+        return None
+    said, failures = outputs_of(
+        classifier,
+        records,
+        lambda r: split.lesion[r.id],
+        lambda r: group_of(r, grouping),
+        "Scoring the test part",
+    )
+    evidence = evidence_of(fitted, said, fitted.trust.scaling.probabilities(said.logits))
+    return measured(fitted, said, evidence, classifier.taxonomy, test.protocol()), failures
 
 
 def _results(fitted: Fitted, outputs: Outputs, classifier: Classifier, images: _Images) -> dict[str, Any]:

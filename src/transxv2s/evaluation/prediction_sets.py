@@ -104,11 +104,10 @@ def set_outcomes(judged: Judged, sets: PredictionSets) -> SetOutcomes:
         groupings["source"] = judged.sources
 
     def row(table: str, group: str, chosen: NDArray[np.intp]) -> SetOutcome:
-        own = np.unique(lesion[chosen], return_inverse=True)[1]
         each = np.ones(len(chosen))
         pairs = [(values[chosen], each) for values in (covered, size, size == 1)]
-        coverage, mean, single = lesion_shares(pairs, own)
-        count = int(own.max()) + 1
+        coverage, mean, single = lesion_shares(pairs, lesion[chosen])
+        count = len(np.unique(lesion[chosen]))
         behind = _behind(sets, judged, table, group)
         allowed = None if behind is None else band(sets.coverage, behind, count).tolist()
         return {

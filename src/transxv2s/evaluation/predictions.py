@@ -19,6 +19,7 @@ from transxv2s.files import append, growing, state_key, write_whole
 from transxv2s.finding import Finding
 from transxv2s.imaging.skin_tone import individual_typology_angle
 from transxv2s.progress import progress
+from transxv2s.trust.judgement import adjusted
 
 
 @dataclass(frozen=True)
@@ -178,14 +179,14 @@ def _row(classifier: Classifier, record: Record, label: str, angle: float | None
 def _collected(
     records: Sequence[Record], rows: Sequence[Row], classifier: Classifier, failures: dict[str, str]
 ) -> Predictions:
-    codes, trust = classifier.taxonomy.codes, classifier.config.trust
+    codes = classifier.taxonomy.codes
     probabilities = np.array([[float(row[code.lower()]) for code in codes] for row in rows])
     sets = [row["prediction_set"].split(LISTED) for row in rows]
     return Predictions(
         records=tuple(records),
         lesions=tuple(row["lesion"] for row in rows),
         probabilities=probabilities,
-        adjusted=trust.adjusted(probabilities) if trust else probabilities,
+        adjusted=adjusted(classifier.config.trust, probabilities),
         members=np.array([[code in one for code in codes] for one in sets]),
         referred=np.array([row["decision"] == "expert_review" for row in rows]),
         skin_angle=np.array([float(row["skin_angle"] or math.nan) for row in rows]),

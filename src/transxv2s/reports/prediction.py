@@ -61,7 +61,7 @@ class Interval(BaseModel):
 
 
 class HeldOut(BaseModel):
-    """What a report needs of a checkpoint's metrics on its test split."""
+    """What a report needs of a checkpoint's metrics on images that it was not trained on."""
 
     balanced_accuracy: Interval
     images: int
@@ -69,16 +69,19 @@ class HeldOut(BaseModel):
 
 
 def performance(config: CheckpointConfig) -> str:
-    """One sentence on the checkpoint's balanced accuracy on its test split, or that none is known."""
+    """One sentence on the checkpoint's balanced accuracy, or that none is known.
+
+    On its test part, or on the images of a hospital that it was calibrated on.
+    """
     try:
-        test = HeldOut.model_validate(config.metrics.get("test"))
+        test = HeldOut.model_validate(config.metrics.get("test", config.metrics.get("calibration")))
     except ValidationError:
         return "The checkpoint carries no test result: how well it does is not known."
     score = test.balanced_accuracy
     return (
         f"Balanced accuracy {100 * score.value:.1f} % "
         f"(interval {100 * score.low:.1f} to {100 * score.high:.1f} %) "
-        f"on {test.images:,} held-out images: {test.split}."
+        f"on {test.images:,} images: {test.split}."
     )
 
 

@@ -96,14 +96,13 @@ def referral(
 def _row(
     answered: Answered, lesion: Integers, group: str, chosen: Integers, *, draws: int, seed: int, level: float
 ) -> Outcome:
-    own = np.unique(lesion[chosen], return_inverse=True)[1]
     pairs = _pairs(*(values[chosen] for values in answered[:4]))
-    found = lesion_shares(pairs, own, draws=draws, seed=seed, level=level)
+    found = lesion_shares(pairs, lesion[chosen], draws=draws, seed=seed, level=level)
     referred, accuracy, caught, safe, missed = found
     return {
         "group": group,
         "images": len(chosen),
-        "lesions": int(own.max()) + 1,
+        "lesions": len(np.unique(lesion[chosen])),
         "referred": referred,
         "accuracy_of_answers": accuracy,
         "caught": caught,

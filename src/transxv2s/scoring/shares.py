@@ -21,12 +21,13 @@ def lesion_shares(
 
     Args:
         pairs: Hits (N,) and bases (N,), each bool or a number; bases of 1 give means.
-        lesion: Lesion of each image (N,), numbered from 0 without gaps.
+        lesion: Lesion of each image (N,), any numbers.
         draws: How often the lesions are resampled with replacement.
         seed: Of the resampling.
         level: Share of the draws inside the interval.
     """
-    hits, bases = (_by_lesion([pair[side] for pair in pairs], lesion) for side in (0, 1))
+    own = np.unique(lesion, return_inverse=True)[1]
+    hits, bases = (_by_lesion([pair[side] for pair in pairs], own) for side in (0, 1))
 
     def shares(weights: Floats) -> Floats:
         return ratio(weights @ hits.T, weights @ bases.T)
@@ -39,6 +40,6 @@ def lesion_shares(
 
 
 def _by_lesion(values: Sequence[npt.ArrayLike], lesion: Integers) -> Floats:
-    """Means of each of P values (N,) over the images of each lesion: (P, L)."""
+    """Means of each of P values (N,) over the images of each lesion, numbered without gaps: (P, L)."""
     weight = 1 / np.bincount(lesion)[lesion]
     return np.array([np.bincount(lesion, weight * np.asarray(one)) for one in values])

@@ -171,6 +171,11 @@ def predicted(found: Sequence[Finding]) -> str:
     return max(taken, key=lambda code: (taken[code], means[code]))
 
 
+def reasons(found: Sequence[Finding]) -> list[str]:
+    """Why an expert must look at any image of one lesion, each reason once."""
+    return list(dict.fromkeys(reason for finding in found for reason in finding.reasons))
+
+
 def mean_probabilities(found: Sequence[Finding]) -> dict[str, float]:
     """Of each class over the images of one lesion."""
     return {

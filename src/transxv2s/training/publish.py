@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
@@ -13,14 +12,12 @@ from transxv2s.datasets.article import original
 from transxv2s.datasets.audit import LEAKY
 from transxv2s.datasets.copies import fingerprints_of
 from transxv2s.datasets.provenance import SeenImages
-from transxv2s.scoring import report
-from transxv2s.scoring.arrays import share
 from transxv2s.training.data import LesionData
 from transxv2s.training.scored import PREDICTIONS, ScoredImages
 from transxv2s.training.start import Origin
-from transxv2s.trust.fitting import Fitted, Outputs, fit, learn_novelty
-from transxv2s.trust.judgement import Judge, novel_images
-from transxv2s.trust.rules import Evidence, needing_expert
+from transxv2s.trust.fitting import Outputs, fit, learn_novelty
+from transxv2s.trust.measured import evidence_of, measured
+from transxv2s.trust.rules import Evidence
 
 
 class Protocol(BaseModel):
@@ -51,27 +48,6 @@ class Protocol(BaseModel):
     origin: Origin | None = Field(default=None, serialization_alias="from")
 
 
-def trust_scores(evidence: Evidence, labels: NDArray[np.intp], judge: Judge) -> dict[str, float | None]:
-    """How prediction sets and referral do, as shares; None where there is no such image.
-
-    `coverage` of the sets and their mean `set_size`; the share `referred` of all, of the lesions that need an
-    expert and of the others; `safe`, the share of the former that are recognised as such or referred;
-    `accuracy_of_answers` given without an expert. Image quality was not looked at.
-    """
-    sent = np.array([bool(found) for found in judge.reasons(evidence)])
-    needs = needing_expert(judge.taxonomy)
-    ought, right = needs[labels], evidence.predicted == labels
-    return {
-        "coverage": share(evidence.members[np.arange(len(labels)), labels]),
-        "set_size": float(evidence.members.sum(axis=1).mean()),
-        "referred": share(sent),
-        "referred_needing_expert": share(sent[ought]),
-        "referred_benign": share(sent[~ought]),
-        "safe": share((sent | needs[evidence.predicted])[ought]),
-        "accuracy_of_answers": share(right[~sent]),
-    }
-
-
 def publish(
     network: nn.Module, data: LesionData, outputs: dict[str, Tensor], protocol: Protocol, directory: Path
 ) -> Path:
@@ -88,30 +64,19 @@ def publish(
     leaky = LEAKY if protocol.leaky else ""
     said = {subset: _outputs(data, outputs[subset], subset) for subset in outputs}
     fitted_on = f"validation part of {split}, {len(said['validation'].labels)} images"
-    score = learn_novelty(said["train"])
-    fitted = fit(said["validation"], score, data.taxonomy, protocol.class_sizes, fitted_on)
-    judge = Judge(fitted.trust, data.taxonomy, fitted.score)
+    fitted = fit(
+        said["validation"], learn_novelty(said["train"]), data.taxonomy, protocol.class_sizes, fitted_on
+    )
     calibrated = {
         "validation": fitted.held_out,  # what is fitted to these images would praise itself
         "test": fitted.trust.scaling.probabilities(said["test"].logits),
     }
     metrics: dict[str, Any] = {}
     for subset, probabilities in calibrated.items():
-        one = said[subset]
-        evidence = _evidence(fitted, one, probabilities)
-        scored = _scored(data, subset, one, evidence)
-        scored.write(directory.with_name(PREDICTIONS.format(subset)))
-        metrics[subset] = {
-            **report(
-                scored.probabilities,
-                scored.labels,
-                scored.lesions,
-                data.taxonomy,
-                adjusted=fitted.trust.adjusted(scored.probabilities),
-            ),
-            "trust": trust_scores(evidence, one.labels, judge),
-            "split": f"{leaky}{subset} part of {split}",
-        }
+        evidence = evidence_of(fitted, said[subset], probabilities)  # image quality was not looked at
+        _scored(data, subset, said[subset], evidence).write(directory.with_name(PREDICTIONS.format(subset)))
+        words = f"{leaky}{subset} part of {split}"
+        metrics[subset] = measured(fitted, said[subset], evidence, data.taxonomy, words)
     config = CheckpointConfig(
         **described(data.taxonomy),
         variant=data.recipe.network.variant,
@@ -138,12 +103,6 @@ def seen_images(data: LesionData) -> SeenImages | None:
     if data.parent is None:
         return own
     return data.parent.seen and own.joined(data.parent.seen)
-
-
-def _evidence(fitted: Fitted, outputs: Outputs, probabilities: NDArray[np.float64]) -> Evidence:
-    """What is known of images with these calibrated probabilities; their quality was not looked at."""
-    novel = novel_images(fitted.trust.novelty, fitted.score, outputs.logits, outputs.features)
-    return fitted.trust.evidence(probabilities, novel, [()] * len(probabilities))
 
 
 def _scored(data: LesionData, subset: str, outputs: Outputs, evidence: Evidence) -> ScoredImages:

@@ -59,7 +59,12 @@ class Trust(BaseModel):
 def scores_of(trust: Trust | None, logits: ArrayLike) -> tuple[Floats, Floats]:
     """Of logits (N, K) the probabilities, and the scores whose greatest is the class named; each (N, K)."""
     probabilities = trust.scaling.probabilities(logits) if trust else softmax(logits)
-    return probabilities, trust.adjusted(probabilities) if trust else probabilities
+    return probabilities, adjusted(trust, probabilities)
+
+
+def adjusted(trust: Trust | None, probabilities: Floats) -> Floats:
+    """As `Trust.adjusted`; without trust the probabilities."""
+    return trust.adjusted(probabilities) if trust else probabilities
 
 
 @dataclass(frozen=True)

@@ -222,7 +222,7 @@ def _class_limit(policy: ReferralPolicy, labelled: Labelled, place: int, risk: f
 def _spend(policy: ReferralPolicy, labelled: Labelled) -> ReferralPolicy:
     """What is left of the budget goes to the least confident answers."""
     answered = ~referred(policy, labelled.evidence, labelled.taxonomy)
-    room = int(policy.goals.budget * answered.size + 1e-9) - int((~answered).sum())
+    room = int(policy.goals.budget * answered.size + TOLERANCE) - int((~answered).sum())
     confidence = np.sort(labelled.evidence.confidence[answered])
     limit = float(confidence[min(room, confidence.size - 1)]) if room > 0 and confidence.size else 0.0
     return policy.model_copy(update={"min_confidence": min(limit, 1.0)})
