@@ -222,3 +222,11 @@ def test_the_curve_rises_from_few_referrals_to_many() -> None:
     assert all(point["safe"] is not None and point["safe"] >= point["sensitivity"] for point in curve), (
         "on the images tuned on the goal is met by a margin"
     )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_stricter_goal_never_refers_less(seed: int) -> None:
+    """With floors of classes, which need less where suspicion already refers more."""
+    curve = tune(world(800, 1.2, seed), ["SCC"], Goals(), "", often_missed=["MEL", "AK"]).curve
+    shares = [point["referred"] for point in curve]
+    assert shares == sorted(shares)

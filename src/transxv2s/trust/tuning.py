@@ -145,14 +145,16 @@ def tune(
 def _floors(policy: ReferralPolicy, labelled: Labelled) -> ReferralPolicy:
     """Limits on suspicion and on each named class that needs an expert, in turn, given what is referred.
 
-    Whether suspicion comes first or last is decided by what refers fewer images.
+    Suspicion comes last, or first with its goal or a stricter one, of which the classes then need less:
+    whichever refers fewest images.
     """
     unset = {field: dict.fromkeys(getattr(policy, field), NEVER) for field in FLOORED}
     blank = policy.model_copy(update={"max_suspicion": NEVER, **unset})
-    codes = _floored(policy, labelled.taxonomy, benign=False)
-    first = _with_classes(_with_suspicion(blank, labelled), labelled, codes)
-    last = _with_suspicion(_with_classes(blank, labelled, codes), labelled)
-    return min(first, last, key=lambda chosen: _share(chosen, labelled))
+    codes, goal = _floored(policy, labelled.taxonomy, benign=False), policy.goals.sensitivity
+    ways = [_with_suspicion(_with_classes(blank, labelled, codes), labelled, goal)]
+    for aim in (goal, *(stricter for stricter in SENSITIVITIES if stricter > goal)):
+        ways.append(_with_classes(_with_suspicion(blank, labelled, aim), labelled, codes))
+    return min(ways, key=lambda chosen: _share(chosen, labelled))
 
 
 def _with_benign(floors: ReferralPolicy, labelled: Labelled) -> tuple[ReferralPolicy, list[str]]:
@@ -180,8 +182,8 @@ def _malignant_alone(policy: ReferralPolicy) -> ReferralPolicy:
     return policy.model_copy(update={field: {} for field in FLOORED})
 
 
-def _with_suspicion(policy: ReferralPolicy, labelled: Labelled) -> ReferralPolicy:
-    return policy.model_copy(update={"max_suspicion": _suspicion_limit(policy, labelled)})
+def _with_suspicion(policy: ReferralPolicy, labelled: Labelled, aim: float) -> ReferralPolicy:
+    return policy.model_copy(update={"max_suspicion": _suspicion_limit(policy, labelled, aim)})
 
 
 def _with_classes(
@@ -196,7 +198,7 @@ def _with_classes(
     return policy
 
 
-def _suspicion_limit(policy: ReferralPolicy, labelled: Labelled) -> float:
+def _suspicion_limit(policy: ReferralPolicy, labelled: Labelled, aim: float) -> float:
     """Too few lesions for a promise get 0, by which every benign answer is referred."""
     evidence, taxonomy = labelled.evidence, labelled.taxonomy
     needs = needing_expert(taxonomy)
@@ -205,7 +207,7 @@ def _suspicion_limit(policy: ReferralPolicy, labelled: Labelled) -> float:
     ought = needs[labelled.labels]
     caught = needs[evidence.predicted] | referred(policy, evidence, taxonomy)
     scores, lesions = evidence.suspicion(taxonomy)[ought], list(compress(labelled.lesions, ought))
-    return risk_limit(scores, lesions, caught[ought], 1 - policy.goals.sensitivity)
+    return risk_limit(scores, lesions, caught[ought], 1 - aim)
 
 
 def _class_limit(policy: ReferralPolicy, labelled: Labelled, place: int, risk: float) -> float:
