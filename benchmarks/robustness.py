@@ -8,7 +8,7 @@ of each cell it also holds, image by image, what any other curve of risk and cov
     python benchmarks/robustness.py --checkpoint DIR --dataset isic2019 --root .data/isic2019 \
         --ham10000 .data/ham10000 --split splits/isic2019-grouped-seed0.csv \
         --out experiments/robustness.json --figure experiments/robustness.png
-    python benchmarks/robustness.py --sheet docs/images/corruptions.png --sheet-image samples/ISIC_0000113.jpg
+    python benchmarks/robustness.py --sheet docs/images/corruptions.png --sheet-image samples/ISIC_0000332.jpg
 """
 
 import argparse
@@ -211,7 +211,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--figure", type=Path)
     parser.add_argument("--sheet", type=Path, help="only draw a contact sheet of the corruptions")
-    parser.add_argument("--sheet-image", type=Path, default=Path("samples/ISIC_0000113.jpg"))
+    parser.add_argument("--sheet-image", type=Path, default=Path("samples/ISIC_0000332.jpg"))
     chosen = parser.parse_args()
     if not chosen.sheet and not (chosen.checkpoint and chosen.split):
         parser.error("name --checkpoint and --split, or --sheet")

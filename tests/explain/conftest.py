@@ -25,5 +25,5 @@ def shipped() -> TransXV2SNet:
 def lesions() -> Tensor:
     """Two lesions as the shipped network sees them, (2, 3, 128, 128)."""
     preprocessing = read_checkpoint(SHIPPED_CHECKPOINT).config.preprocessing
-    files = [SAMPLES / "ISIC_0000062.jpg", SAMPLES / "ISIC_0000142.jpg"]
+    files = [SAMPLES / "ISIC_0000019.jpg", SAMPLES / "ISIC_0000142.jpg"]
     return torch.stack([to_tensor(preprocessing.apply(decode(file))) for file in files])
