@@ -129,6 +129,20 @@ def test_a_hospital_is_left_out(run: Run, root: Path, tmp_path: Path) -> None:
     assert run("audit", "table", "--root", root, "--split", path).code == 0
 
 
+def test_images_are_kept_for_a_test_of_their_own(run: Run, root: Path, tmp_path: Path) -> None:
+    path, table = tmp_path / "split.csv", tmp_path / "kept.csv"
+    table.write_text("image_id,diagnosis\ni03,nevus\n")
+    command = ("data", "split", "table", "--root", root, "--out", path, "--leave-out", table)
+    assert run(*command).code == 0
+    split = load(path)
+    kept = {image for image, subset in split.subset.items() if subset == "unused"}
+    assert kept == {image for image, lesion in split.lesion.items() if lesion == split.lesion["i03"]}
+    table.write_text("file\ni03\n")
+    result = run(*command)
+    assert result.code == 2
+    assert "names no images: it needs a column image, image_id or isic_id" in result.err
+
+
 def test_an_image_outside_the_split_is_bad_usage(run: Run, root: Path, tmp_path: Path) -> None:
     path = tmp_path / "split.csv"
     path.write_text("image,lesion,fold,split\ni00,l0,0,test\n")

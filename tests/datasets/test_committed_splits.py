@@ -10,11 +10,12 @@ from transxv2s.datasets.article import doubled, doubled_pairs
 from transxv2s.datasets.audit import audit
 from transxv2s.datasets.copies import copies
 from transxv2s.datasets.duplicates import Pair
-from transxv2s.datasets.records import Reading
+from transxv2s.datasets.records import Reading, plain
 from transxv2s.datasets.tables import read_table
 
 SPLITS = Path(__file__).resolve().parents[2] / "splits"
 GROUPED = SPLITS / "isic2019-grouped-seed0.csv"
+WITHOUT_UDA1 = SPLITS / "isic2019-grouped-without-uda1-seed0.csv"
 BY_IMAGE = SPLITS / "isic2019-article-by-image-seed0.csv"
 DIRECTIONS = {
     "ham": {"HAM10000"},
@@ -66,6 +67,20 @@ def test_the_grouped_split_is_what_the_command_makes_and_does_not_leak(
     found = audit(reading, splits.load(GROUPED), pairs)
     assert not found["leaks"]
     assert found["folds_torn"] == 0
+
+
+def test_the_split_that_keeps_uda1_for_a_test_is_the_grouped_one_without_it(
+    reading: Reading, pairs: list[Pair], shared_dir: Path, tmp_path: Path
+) -> None:
+    with tarfile.open(shared_dir / "data" / "uda1.tar") as archive:
+        archive.extract("uda1/labels.csv", tmp_path, filter="data")
+    kept = {row["image_id"] for row in read_table(tmp_path / "uda1" / "labels.csv", ("image_id",))}
+    rows = splits.left_out(splits.grouped(reading.records, pairs), kept)
+    assert splits.write(rows, tmp_path / "again.csv") == splits.digest(WITHOUT_UDA1)
+    split = splits.load(WITHOUT_UDA1)
+    assert not audit(reading, split, pairs)["leaks"]
+    used = [r for subset in splits.SUBSETS for r in split.select(reading.records, subset)]
+    assert not {plain(r.id) for r in used} & kept
 
 
 @pytest.mark.parametrize("name", DIRECTIONS)

@@ -117,6 +117,22 @@ def test_whole_hospitals_are_held_out(tmp_path: Path) -> None:
     assert trained.isdisjoint({split.lesion[r.id] for r in split.select(records, "test")})
 
 
+def test_images_that_are_left_out_take_their_group_along_and_stay_out_of_every_fold(tmp_path: Path) -> None:
+    lines = ("i1_downsampled,l1,0,test", "i2,l1,0,test", "i3,l3,1,test", "i4,l4,2,train")
+    rows = splits.read_table(write_split(tmp_path / "base.csv", *lines), splits.COLUMNS)
+    splits.write(splits.left_out(rows, {"i1", "foreign"}), tmp_path / "out.csv")
+    split = splits.load(tmp_path / "out.csv")
+    assert split.subset == {"i1_downsampled": "unused", "i2": "unused", "i3": "test", "i4": "train"}
+    assert split.for_fold(0).subset == {
+        "i1_downsampled": "unused",
+        "i2": "unused",
+        "i3": "validation",
+        "i4": "train",
+    }
+    with pytest.raises(DataError, match="none of the images to leave out is in the data set"):
+        splits.left_out(rows, {"i5"})
+
+
 @pytest.mark.parametrize("sources", [["D"], ["A", "B", "C"], [""]])
 def test_a_direction_needs_known_sources_on_both_sides(sources: list[str], tmp_path: Path) -> None:
     records, base = hospitals(tmp_path / "base.csv")

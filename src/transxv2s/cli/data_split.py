@@ -9,6 +9,7 @@ import typer
 
 from transxv2s.cli import dataset as options
 
+IDS = ("image", "image_id", "isic_id")  # columns
 Protocol = Literal["grouped", "leave-source-out", "by-image"]
 
 
@@ -31,6 +32,15 @@ def split(
     base: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="leave-source-out: the grouped split whose folds are kept."),
+    ] = None,
+    leave_out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            dir_okay=False,
+            help="A table whose column image, image_id or isic_id names images to keep for a test of their "
+            "own: they and their groups are unused.",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the shuffling.")] = 0,
     table: options.Table = None,
@@ -64,6 +74,8 @@ def split(
             one, many = ("image cannot be read and was", "images cannot be read and were")
             notes.append(counted(unreadable, f"{one} compared with none", f"{many} compared with none"))
         rows = splits.grouped(reading.records, pairs, seed)
+    if leave_out:
+        rows = splits.left_out(rows, _images(leave_out))
     digest = splits.write(rows, out)
     sizes = Counter(row["split"] for row in rows)
     if as_json:
@@ -80,3 +92,15 @@ def split(
             typer.echo(note, err=True)
         counts = ", ".join(f"{n:,} {subset}" for subset, n in sizes.most_common())
         typer.echo(f"{out} (digest {digest}): {counts}")
+
+
+def _images(path: Path) -> set[str]:
+    """The images that a table names."""
+    from transxv2s.datasets.tables import read_table
+    from transxv2s.errors import DataError
+
+    rows = read_table(path, ())
+    column = next((name for name in IDS if rows and name in rows[0]), None)
+    if column is None:
+        raise DataError(f"{path} names no images: it needs a column {', '.join(IDS[:-1])} or {IDS[-1]}")
+    return {row[column] for row in rows} - {""}

@@ -9,10 +9,9 @@ from typing import Any, TypedDict
 import numpy as np
 
 from transxv2s.datasets.duplicates import Fingerprints, find_pairs_between
-from transxv2s.datasets.records import Record, examples
+from transxv2s.datasets.records import Record, examples, plain
 from transxv2s.errors import CheckpointError
 
-RESIZED = "_downsampled"  # ends the ids of ISIC images that exist in two sizes
 SEEN_IN = "seen in training, validation or calibration"
 
 
@@ -123,8 +122,8 @@ def overlap(
             images=len(records), by_id=None, by_lesion=None, by_copy=None, any=None, words=words
         )
         return nothing, frozenset()
-    ids, lesions = {_plain(image) for image in seen.ids}, set(seen.lesions) - {""}
-    by_id = {r.id for r in records if _plain(r.id) in ids}
+    ids, lesions = {plain(image) for image in seen.ids}, set(seen.lesions) - {""}
+    by_id = {r.id for r in records if plain(r.id) in ids}
     by_lesion = {r.id for r in records if r.lesion in lesions}
     by_copy = {records[pair.second].id for pair in find_pairs_between(seen.fingerprints, prints)}
     every = frozenset(by_id | by_lesion | by_copy)
@@ -137,10 +136,6 @@ def overlap(
         words=_words(len(records), by_id, by_lesion, by_copy),
     )
     return found, every
-
-
-def _plain(image: str) -> str:
-    return image.removesuffix(RESIZED)
 
 
 def _words(images: int, by_id: set[str], by_lesion: set[str], by_copy: set[str]) -> str:

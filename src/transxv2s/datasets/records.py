@@ -6,6 +6,7 @@ from pathlib import Path
 
 from transxv2s.taxonomy import ISIC2019, Taxonomy
 
+RESIZED = "_downsampled"  # ends the ids of ISIC images that exist in two sizes
 EXAMPLES = 3  # how many names a message shows
 
 
@@ -62,6 +63,11 @@ def examples(names: Iterable[str]) -> str:
     """A few of many names, for a message."""
     names = list(names)
     return ", ".join(names[:EXAMPLES]) + (", …" if len(names) > EXAMPLES else "")
+
+
+def plain(image: str) -> str:
+    """The id of an image of the ISIC Archive in whatever size."""
+    return image.removesuffix(RESIZED)
 
 
 def counted(names: Iterable[str], of_one: str, of_many: str) -> str:

@@ -19,7 +19,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from transxv2s.datasets.article import doubled
 from transxv2s.datasets.duplicates import Pair
 from transxv2s.datasets.groups import groups
-from transxv2s.datasets.records import Record, counted, examples
+from transxv2s.datasets.records import Record, counted, examples, plain
 from transxv2s.datasets.tables import Row, known, read_table
 from transxv2s.errors import DataError
 from transxv2s.files import make_folders, write_whole
@@ -29,7 +29,7 @@ FOLDS = 10
 TEST_FOLDS = (0, 1)
 VALIDATION_FOLD = 2
 SUBSETS = ("train", "validation", "test")
-UNUSED = "unused"  # an image that would leak: listed, so that nothing vanishes in silence
+UNUSED = "unused"  # would leak or is kept for later: listed, so that nothing vanishes in silence
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Split:
         return [r for r in records if self.subset[r.id] == subset]
 
     def for_fold(self, test: int) -> "Split":
-        """The same folds with another one for testing; the next one is for validation.
+        """The same folds with another one for testing; the next one is for validation. Unused stays unused.
 
         Raises:
             DataError: There is no such fold.
@@ -74,7 +74,10 @@ class Split:
             raise DataError(f"the split has the folds {folds[0]} to {folds[-1]}, not {test}")
         validation = folds[(folds.index(test) + 1) % len(folds)]
         part = {test: "test", validation: "validation"}
-        subset = {image: part.get(fold, "train") for image, fold in self.fold.items()}
+        subset = {
+            image: UNUSED if self.subset[image] == UNUSED else part.get(fold, "train")
+            for image, fold in self.fold.items()
+        }
         return replace(self, subset=subset, digest=f"{self.digest}+fold {test}")
 
 
@@ -159,6 +162,23 @@ def leave_source_out(base: Split, records: Sequence[Record], sources: Collection
         inside = UNUSED if lesion in tested else "validation" if fold == VALIDATION_FOLD else "train"
         rows.append(_row(r.id, lesion, fold, inside if r.source in sources else "test"))
     return rows
+
+
+def left_out(rows: Sequence[Row], images: Collection[str]) -> list[Row]:
+    """Rows of the same split in which these images, and all of their groups, are "unused".
+
+    Args:
+        rows: Of a split.
+        images: Ids; of the ISIC Archive in whatever size.
+
+    Raises:
+        DataError: None of the images is in the split.
+    """
+    plainly = {plain(image) for image in images}
+    groups = {row["lesion"] for row in rows if plain(row["image"]) in plainly}
+    if not groups:
+        raise DataError("none of the images to leave out is in the data set: name them as it does")
+    return [row | {"split": UNUSED} if row["lesion"] in groups else row for row in rows]
 
 
 def _row(image: str, lesion: str, fold: int, split: str) -> Row:
