@@ -119,6 +119,29 @@ def test_sending_can_be_cancelled(server: Running, open_page: OpenPage, tmp_path
     page.unroute_all(behavior="ignoreErrors")
 
 
+def test_cancelling_after_all_was_sent_promises_nothing(
+    server: Running, open_page: OpenPage, tmp_path: Path
+) -> None:
+    """Told to the page as a browser tells it: here the whole upload is over at once."""
+    page = open_page()
+    page.route("**/v1/findings", lambda route: None)
+    choose(page, server.url, draw(tmp_path / "a.png"))
+    page.evaluate(
+        """() => {
+          const send = XMLHttpRequest.prototype.send;
+          XMLHttpRequest.prototype.send = function (data) {
+            send.call(this, data);
+            this.upload.dispatchEvent(new ProgressEvent("load"));
+          };
+        }"""
+    )
+    page.get_by_role("button", name="Examine").click()
+    expect(page.get_by_text("Sent. The network is looking")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("look in the worklist before you send them again")).to_be_visible()
+    page.unroute_all(behavior="ignoreErrors")
+
+
 @pytest.mark.parametrize("path", ["**/v1/worklist*", "**/v1/about"])
 def test_storage_that_comes_back(server: Running, open_page: OpenPage, path: str) -> None:
     page = open_page("phone", 503)

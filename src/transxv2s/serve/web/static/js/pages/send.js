@@ -77,13 +77,13 @@ async function examine() {
   show(true);
   try {
     const found = await sendImages(data);
-    if (found) {
+    if (!found.isCancelled) {
       byId("sending-words").textContent = t("send.done");
       location.assign(`/cases/${found.id}`);
       return;
     }
     show(false);
-    byId("count").textContent = t("send.cancelled");
+    byId("count").textContent = t(found.isSent ? "send.cancelled_late" : "send.cancelled");
     byId("submit").focus();
   } catch (error) {
     show(false);
