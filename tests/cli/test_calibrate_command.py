@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from pydantic import JsonValue
 
 from transxv2s.checkpoint import read_checkpoint, with_trust
 from transxv2s.classifier import Classifier
@@ -19,6 +20,7 @@ from trusting import plain_trust
 
 from .conftest import Run
 
+FITTED = "to which it was fitted (its probabilities too)"
 LABELS = ("MEL", "NV", "NV", "BCC", "BKL", "NV", "DF", "MEL", "NV")
 
 
@@ -47,8 +49,11 @@ def records_of(hospital: Path) -> list[Record]:
 
 
 def seen(records: list[Record]) -> bytes:
-    names = tuple(f"trained_{n}" for n in range(len(records)))
-    return SeenImages(names, ("",) * len(names), fingerprints_of(records).compact()).to_bytes()
+    return named(records, [f"trained_{n}" for n in range(len(records))])
+
+
+def named(records: list[Record], names: list[str]) -> bytes:
+    return SeenImages(tuple(names), ("",) * len(names), fingerprints_of(records).compact()).to_bytes()
 
 
 @pytest.fixture
@@ -92,7 +97,8 @@ def test_into_itself_and_again(run: Run, telling: Path, hospital: Path) -> None:
         assert not any("check" in note for note in told["notes"])
         assert again.config.metrics == told["metrics"]
         assert list(told["metrics"]) == ["calibration"], "the scores of the former calibration do not hold"
-        assert f"on {len(LABELS)} images: all {len(LABELS)} images of the data" in performance(again.config)
+        said = f"on {len(LABELS)} images: images of table, {FITTED}."
+        assert said in performance(again.config)
 
 
 def test_elsewhere_with_an_image_that_cannot_be_read(
@@ -163,14 +169,45 @@ def test_a_fold_of_cross_validation_is_calibrated_on_its_own_validation_part(
     metrics = read_checkpoint(folder).config.metrics
     assert metrics == told["metrics"]
     assert {subset: scores["split"] for subset, scores in told["metrics"].items()} == {
-        "validation": told["fitted_on"],
-        "test": f"test part of split {digest}",
+        "validation": f"validation part of split {digest} of table, {FITTED}",
+        "test": f"test part of split {digest} of table",
     }
     tested = {r.path: LABELS[n] for n, r in enumerate(records_of(hospital)) if n % 3 == 1}
     classifier = Classifier(read_checkpoint(folder), "cpu")
     said = classifier.findings([classifier.prepare(path) for path in tested])
     right = [finding.predicted == label for finding, label in zip(said, tested.values(), strict=True)]
     assert told["metrics"]["test"]["accuracy"]["value"] == np.mean(right)
+
+
+def test_what_a_parent_has_seen_counts_neither_for_validation_nor_for_test(
+    run: Run, checkpoint: Path, hospital: Path, tmp_path: Path
+) -> None:
+    """The parent has seen the first image of the validation part and the last of the test part."""
+    records = records_of(hospital)
+    subsets = ["train", "validation", "validation", "validation", "test", "test", "test", "train", "train"]
+    write(
+        (
+            {"image": r.id, "lesion": r.id, "fold": "0", "split": subset}
+            for r, subset in zip(records, subsets, strict=True)
+        ),
+        tmp_path / "split.csv",
+    )
+    training: dict[str, JsonValue] = {
+        "split_digest": load(tmp_path / "split.csv").digest,
+        "images": {"train": 3, "validation": 2, "test": 2},
+        "from": {"checkpoint": "0123456789ab"},
+    }
+    seen_by_all = [records[i] for i in (0, 7, 8, 2, 3)] + [records[1], records[6]]  # its own come first
+    loaded, folder = read_checkpoint(checkpoint), tmp_path / "child"
+    child = replace(loaded, config=loaded.config.model_copy(update={"training": training}))
+    content = named(seen_by_all, [r.id for r in seen_by_all])
+    with_trust(child, plain_trust(), None, folder, metrics={}, seen_images=content)
+    command = ("calibrate", folder, "--dataset", "table", "--root", hospital, "--report", tmp_path / "report")
+    result = run(*command, "--split", tmp_path / "split.csv", "--json")
+    assert result.code == 0, result.err
+    told = json.loads(result.out)["metrics"]
+    assert {subset: scores["images"] for subset, scores in told.items()} == {"validation": 2, "test": 2}
+    assert told["test"]["split"].endswith("of table without 1 that it has seen")
 
 
 @pytest.mark.parametrize("option", [("--fold", "1"), ("--leaky",)])

@@ -11,6 +11,7 @@ from transxv2s.checkpoint import read_checkpoint
 from transxv2s.classifier import default_checkpoint
 from transxv2s.datasets.provenance import SeenImages
 from transxv2s.datasets.splits import write
+from transxv2s.files import alone
 
 from .conftest import Run
 
@@ -62,6 +63,14 @@ def test_everything_is_written_and_said(run: Run, table: Path, tmp_path: Path) -
     assert "<svg" in page
     assert "<script" not in page
     assert "Could not be read: 1 of the images." in page
+
+
+def test_two_evaluations_do_not_write_into_one_folder(run: Run, table: Path, tmp_path: Path) -> None:
+    with alone(tmp_path / "results.json"):
+        result = run("evaluate", "--dataset", "table", "--root", table, "--out", tmp_path)
+    assert result.code == 2
+    assert "another run is writing" in result.err
+    assert not list(tmp_path.glob("*.csv"))
 
 
 def test_the_terminal_shows_scores_and_alarms(run: Run, table: Path, tmp_path: Path) -> None:

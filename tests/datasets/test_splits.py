@@ -1,6 +1,7 @@
 """Splits: folds partition the set and tear no group; hospitals held out; the article's protocol; files."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from transxv2s.datasets import splits
 from transxv2s.datasets.article import COPY
 from transxv2s.datasets.records import Record
+from transxv2s.datasets.tables import read_table
 from transxv2s.errors import DataError
 
 from .structures import Structure, copies_of, records_of, searched_groups, structures
@@ -119,7 +121,7 @@ def test_whole_hospitals_are_held_out(tmp_path: Path) -> None:
 
 def test_images_that_are_left_out_take_their_group_along_and_stay_out_of_every_fold(tmp_path: Path) -> None:
     lines = ("i1_downsampled,l1,0,test", "i2,l1,0,test", "i3,l3,1,test", "i4,l4,2,train")
-    rows = splits.read_table(write_split(tmp_path / "base.csv", *lines), splits.COLUMNS)
+    rows = read_table(write_split(tmp_path / "base.csv", *lines), splits.COLUMNS)
     splits.write(splits.left_out(rows, {"i1", "foreign"}), tmp_path / "out.csv")
     split = splits.load(tmp_path / "out.csv")
     assert split.subset == {"i1_downsampled": "unused", "i2": "unused", "i3": "test", "i4": "train"}
@@ -131,6 +133,15 @@ def test_images_that_are_left_out_take_their_group_along_and_stay_out_of_every_f
     }
     with pytest.raises(DataError, match="none of the images to leave out is in the data set"):
         splits.left_out(rows, {"i5"})
+
+
+def test_what_is_kept_out_of_the_base_stays_out_of_a_held_out_hospital(tmp_path: Path) -> None:
+    records, base = hospitals(tmp_path / "base.csv")
+    kept = replace(base, subset=base.subset | dict.fromkeys(("i001", "i003", "i004"), "unused"))
+    splits.write(splits.leave_source_out(kept, records, ["A", "C"]), tmp_path / "out.csv")
+    split = splits.load(tmp_path / "out.csv")
+    unused = {r.id for r in split.select(records, "unused")}
+    assert unused == {"i001", "i003", "i004"}, "i000 shares a group with i001 of B, which tests no more"
 
 
 @pytest.mark.parametrize("sources", [["D"], ["A", "B", "C"], [""]])

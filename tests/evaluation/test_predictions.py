@@ -15,7 +15,6 @@ from transxv2s.datasets.tables import read_table
 from transxv2s.errors import DataError
 from transxv2s.evaluation.predictions import Predictions
 from transxv2s.evaluation.predictions import predict as predict_into
-from transxv2s.files import alone
 from transxv2s.finding import Finding
 from transxv2s.taxonomy import ISIC2019
 from transxv2s.trust import Evidence, Judge
@@ -68,14 +67,6 @@ def test_predictions_are_the_classifiers_own(
         assert np.allclose(row, list(finding.probabilities.values()), atol=1e-6)
         assert referred == (finding.decision == "expert_review")
     assert not (tmp_path / "p.csv.partial").exists()
-
-
-def test_two_runs_do_not_write_one_file(
-    classifier: Classifier, records: list[Record], tmp_path: Path
-) -> None:
-    with alone(tmp_path / "p.csv"), pytest.raises(DataError, match=r"another run is writing .*p\.csv: wait"):
-        predict(classifier, records, CODES, tmp_path / "p.csv")
-    assert len(predict(classifier, records, CODES, tmp_path / "p.csv").records) == len(records)
 
 
 def test_the_class_that_is_named_is_that_of_the_checkpoints_adjustment(

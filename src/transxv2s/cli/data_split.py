@@ -61,6 +61,7 @@ def split(
     reading = options.read_dataset(
         dataset, root, table=table, columns=columns, labels=labels, taxonomy=taxonomy
     )
+    kept = _images(leave_out) if leave_out else None
     make_folders(out.parent)
     notes = list(reading.notes)
     if train_on and base:
@@ -74,8 +75,8 @@ def split(
             one, many = ("image cannot be read and was", "images cannot be read and were")
             notes.append(counted(unreadable, f"{one} compared with none", f"{many} compared with none"))
         rows = splits.grouped(reading.records, pairs, seed)
-    if leave_out:
-        rows = splits.left_out(rows, _images(leave_out))
+    if kept is not None:
+        rows = splits.left_out(rows, kept)
     digest = splits.write(rows, out)
     sizes = Counter(row["split"] for row in rows)
     if as_json:
@@ -96,11 +97,11 @@ def split(
 
 def _images(path: Path) -> set[str]:
     """The images that a table names."""
-    from transxv2s.datasets.tables import read_table
+    from transxv2s.datasets.tables import image_id, read_table
     from transxv2s.errors import DataError
 
     rows = read_table(path, ())
     column = next((name for name in IDS if rows and name in rows[0]), None)
     if column is None:
         raise DataError(f"{path} names no images: it needs a column {', '.join(IDS[:-1])} or {IDS[-1]}")
-    return {row[column] for row in rows} - {""}
+    return {image_id(row[column]) for row in rows} - {""}

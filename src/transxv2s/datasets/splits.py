@@ -144,7 +144,8 @@ def leave_source_out(base: Split, records: Sequence[Record], sources: Collection
     Args:
         base: A grouped split of the same images; its validation fold stays for validation.
         records: The images, with their sources.
-        sources: To train on. Their images that share a group with a test image are "unused".
+        sources: To train on. Their images that share a group with a test image are "unused", and so is what
+            is in the base.
 
     Raises:
         DataError: A source is unknown, or none is left to test on.
@@ -155,12 +156,14 @@ def leave_source_out(base: Split, records: Sequence[Record], sources: Collection
             f"train on some of the sources {', '.join(sorted(there))}, and not on all of them; "
             f"asked for was {', '.join(sorted(sources)) or 'none'}"
         )
-    tested = {base.lesion[r.id] for r in records if r.source not in sources}
+    kept_out = {r.id for r in records if base.subset[r.id] == UNUSED}
+    tested = {base.lesion[r.id] for r in records if r.source not in sources and r.id not in kept_out}
     rows = []
     for r in records:
         lesion, fold = base.lesion[r.id], base.fold[r.id]
         inside = UNUSED if lesion in tested else "validation" if fold == VALIDATION_FOLD else "train"
-        rows.append(_row(r.id, lesion, fold, inside if r.source in sources else "test"))
+        part = inside if r.source in sources else "test"
+        rows.append(_row(r.id, lesion, fold, UNUSED if r.id in kept_out else part))
     return rows
 
 

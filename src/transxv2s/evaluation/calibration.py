@@ -17,6 +17,7 @@ from transxv2s.datasets.duplicates import Fingerprints
 from transxv2s.datasets.provenance import SeenImages, overlap
 from transxv2s.datasets.records import Record
 from transxv2s.errors import DataError
+from transxv2s.evaluation import performance
 from transxv2s.evaluation.operating_figure import operating_curve
 from transxv2s.evaluation.outputs import group_of, outputs_of
 from transxv2s.evaluation.reliability_figure import reliability_before_and_after
@@ -25,7 +26,6 @@ from transxv2s.files import make_folders, write_whole
 from transxv2s.scoring.calibration import calibration
 from transxv2s.trust.calibration import softmax
 from transxv2s.trust.fitting import Fitted, Outputs, evenly_by_class, fit, learn_novelty
-from transxv2s.trust.measured import evidence_of, measured
 from transxv2s.trust.policy import Goals
 
 RESULTS, CURVE, RELIABILITY = "calibration.json", "operating_curve.png", "reliability.png"
@@ -74,9 +74,10 @@ def calibrate(
 ) -> dict[str, Any]:
     """Fits calibration, prediction sets, novelty and policy, writes the checkpoint and a report.
 
-    Where the split is the one of training, novelty is learnt anew and the test part is scored once more, as
-    at the end of training; otherwise the checkpoint's own score stays and gets a new threshold, the
-    checkpoint remembers that it has seen the images, and what it tells of itself is how it does on them.
+    Where the split is the one of training, novelty is learnt anew and the test part is scored once more;
+    otherwise the checkpoint's own score stays and gets a new threshold, the checkpoint remembers that it has
+    seen the images, and what it tells of itself is how it does on them. Unlike at the end of training, the
+    quality of the images counts.
 
     Args:
         checkpoint: What is calibrated.
@@ -96,6 +97,8 @@ def calibrate(
         LeakageError: The split leaks and is not declared to.
     """
     make_folders(report)
+    if _split_of_training(checkpoint, chosen) and checkpoint.config.training.get("leaky"):
+        chosen = replace(chosen, leaky=True)  # once declared, every output says so
     images = _images(checkpoint, classifier, chosen)
     outputs, failures = outputs_of(
         classifier,
@@ -114,14 +117,16 @@ def calibrate(
     fitted = fit(
         outputs, score, classifier.taxonomy, sizes, words, goals=goals, coverage=coverage, grouping=grouping
     )
-    metrics = {images.named: _held_out(fitted, outputs, classifier, words)}
-    if images.of_training and (test := _test_part(fitted, classifier, chosen, grouping)):
-        metrics["test"], unread = test
-        failures |= unread
+    metrics = {images.named: performance.on_own_images(fitted, outputs, classifier, chosen)}
+    tested = performance.Tested(None, {})
+    if images.of_training:
+        tested = performance.on_test_part(fitted, classifier, chosen, grouping)
+        metrics |= {"test": tested.scores} if tested.scores else {}
     seen = images.seen.to_bytes() if images.seen else None
     digest = with_trust(checkpoint, fitted.trust, fitted.score, target, metrics=metrics, seen_images=seen)
     results = _results(fitted, outputs, classifier, images) | {"checkpoint": digest, "fitted_on": words}
-    results["failures"] |= failures
+    results["failures"] |= failures | tested.failures
+    results["notes"] += tested.notes
     results["metrics"] = metrics
     write_whole(report / RESULTS, json.dumps(results, indent=2) + "\n")
     _draw(fitted, outputs, classifier.taxonomy.codes, report)
@@ -138,6 +143,7 @@ def _images(checkpoint: Checkpoint, classifier: Classifier, chosen: Chosen) -> _
     """Raises DataError where the network was trained on some of them, or none can be read."""
     records, seen = chosen.records(), classifier.seen_images()
     if _split_of_training(checkpoint, chosen):
+        records = _validated_on(checkpoint, records, seen)
         lesions = dict(zip((r.id for r in records), chosen.lesions(records), strict=True))
         return _Images(records, lesions, of_training=True, seen=seen and seen.by_training())
     places, prints, failures = fingerprints_of_readable_files(records)
@@ -152,6 +158,18 @@ def _images(checkpoint: Checkpoint, classifier: Classifier, chosen: Chosen) -> _
     return _Images(records, lesions, of_training=False, seen=seen, failures=failures, notes=notes)
 
 
+def _validated_on(checkpoint: Checkpoint, records: list[Record], seen: SeenImages | None) -> list[Record]:
+    """Without the validation images that training left out, since the network it started from had seen them.
+
+    What it has seen begins with its own images.
+    """
+    training: dict[str, Any] = dict(checkpoint.config.training)
+    if seen is None or not training.get("from") or training.get("leaky"):
+        return records
+    own = set(seen.ids[: training["images"]["train"] + training["images"]["validation"]])
+    return [record for record in records if record.id in own]
+
+
 def _refuse_seen(seen: SeenImages, records: Sequence[Record], prints: Fingerprints) -> None:
     found, those = overlap(seen, records, prints)
     if those:
@@ -159,31 +177,6 @@ def _refuse_seen(seen: SeenImages, records: Sequence[Record], prints: Fingerprin
             f"{len(those)} of the {found['images']} images share a lesion or a picture with those that the "
             "network was trained or validated on: take the validation part of that split, or other images"
         )
-
-
-def _held_out(fitted: Fitted, outputs: Outputs, classifier: Classifier, words: str) -> dict[str, Any]:
-    """How it does on the images fitted to, each calibrated by other lesions unless those are too few."""
-    evidence = evidence_of(fitted, outputs, fitted.held_out)
-    how = ", calibrated without the lesion asked about" if fitted.choice else ""
-    return measured(fitted, outputs, evidence, classifier.taxonomy, words + how)
-
-
-def _test_part(
-    fitted: Fitted, classifier: Classifier, chosen: Chosen, grouping: str | None
-) -> tuple[dict[str, Any], dict[str, str]] | None:
-    """How it does on the test part of the split, and why images of it cannot be read; None without one."""
-    split, test = chosen.split, replace(chosen, subset="test")
-    if split is None or not (records := split.select(chosen.reading.records, "test")):
-        return None
-    said, failures = outputs_of(
-        classifier,
-        records,
-        lambda r: split.lesion[r.id],
-        lambda r: group_of(r, grouping),
-        "Scoring the test part",
-    )
-    evidence = evidence_of(fitted, said, fitted.trust.scaling.probabilities(said.logits))
-    return measured(fitted, said, evidence, classifier.taxonomy, test.protocol()), failures
 
 
 def _results(fitted: Fitted, outputs: Outputs, classifier: Classifier, images: _Images) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from transxv2s.datasets.records import Record
 from transxv2s.errors import DataError, ImageError
 from transxv2s.evaluation.outputs import group_of
 from transxv2s.evaluation.table import DIGEST, LISTED, Row, drop_torn_line, encoded, read_rows
-from transxv2s.files import alone, append, growing, state_key, write_whole
+from transxv2s.files import append, growing, state_key, write_whole
 from transxv2s.finding import Finding
 from transxv2s.imaging.skin_tone import individual_typology_angle
 from transxv2s.progress import progress
@@ -76,24 +76,23 @@ def predict(
         batch_size: Images that go through the network together.
 
     Raises:
-        DataError: The files hold predictions of another checkpoint or engine, or cannot be used, another run
-            is writing them, or no image can be read.
+        DataError: The files hold predictions of another checkpoint or engine, or cannot be used, or no image
+            can be read.
     """
-    with alone(path):
-        rows, failures = _asked(classifier, records, codes, path, batch_size)
-        readable = [record for record in records if record.id in rows]
-        if not readable:
-            first = next(iter(failures.items()), ("", "there are none"))
-            raise DataError(f"none of the images can be read; the first: {first[0]}: {first[1]}")
-        mine = [
-            rows.pop(record.id) | {"lesion": lesion, "source": record.source, "label": codes[record.label]}
-            for record, lesion in zip(readable, lesions_of(readable), strict=True)
-        ]
-        write_whole(path, encoded(mine, classifier.taxonomy.codes))
-        if rows:
-            write_whole(growing(path), encoded(rows.values(), classifier.taxonomy.codes))
-        else:
-            growing(path).unlink(missing_ok=True)
+    rows, failures = _asked(classifier, records, codes, path, batch_size)
+    readable = [record for record in records if record.id in rows]
+    if not readable:
+        first = next(iter(failures.items()), ("", "there are none"))
+        raise DataError(f"none of the images can be read; the first: {first[0]}: {first[1]}")
+    mine = [
+        rows.pop(record.id) | {"lesion": lesion, "source": record.source, "label": codes[record.label]}
+        for record, lesion in zip(readable, lesions_of(readable), strict=True)
+    ]
+    write_whole(path, encoded(mine, classifier.taxonomy.codes))
+    if rows:
+        write_whole(growing(path), encoded(rows.values(), classifier.taxonomy.codes))
+    else:
+        growing(path).unlink(missing_ok=True)
     return _collected(readable, mine, classifier, failures)
 
 

@@ -22,7 +22,7 @@ from transxv2s.errors import DataError
 from transxv2s.evaluation import figures
 from transxv2s.evaluation.predictions import Predictions, predict
 from transxv2s.evaluation.result import Scored, evaluate
-from transxv2s.files import write_whole
+from transxv2s.files import alone, write_whole
 from transxv2s.reports.page import fill
 from transxv2s.scoring import Report, write_submission
 from transxv2s.taxonomy import ISIC2018, ISIC2019, ISIC2019_UNK, Taxonomy, project
@@ -97,8 +97,14 @@ def run(
 
     Raises:
         LeakageError: The split leaks and is not declared to.
-        DataError: The images cannot be read or scored.
+        DataError: The images cannot be read or scored, or another run writes into the folder.
     """
+    with alone(out / "results.json"):
+        return _into(out, classifier, chosen, floor, batch_size)
+
+
+def _into(out: Path, classifier: Classifier, chosen: Chosen, floor: float, batch_size: int) -> dict[str, Any]:
+    """As `run`, for one process at a time."""
     records = chosen.records()
     data, model = chosen.reading.taxonomy, classifier.taxonomy
     predictions = predict(

@@ -26,6 +26,8 @@ def measured(
 ) -> dict[str, Any]:
     """Scores of what is named, of the probabilities, and of trust, for the metrics of a checkpoint.
 
+    Image quality counts for referral where it was looked at, which `quality_counts` tells.
+
     Args:
         fitted: Trust.
         outputs: Of N labelled images.
@@ -41,7 +43,12 @@ def measured(
         taxonomy,
         adjusted=fitted.trust.adjusted(probabilities),
     )
-    return {**scores, "trust": trust_scores(evidence, outputs.labels, judge), "split": words}
+    return {
+        **scores,
+        "trust": trust_scores(evidence, outputs.labels, judge),
+        "quality_counts": bool(outputs.quality),
+        "split": words,
+    }
 
 
 def trust_scores(evidence: Evidence, labels: NDArray[np.intp], judge: Judge) -> dict[str, float | None]:

@@ -138,7 +138,7 @@ def test_cancelling_after_all_was_sent_promises_nothing(
     page.get_by_role("button", name="Examine").click()
     expect(page.get_by_text("Sent. The network is looking")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_text("look in the worklist before you send them again")).to_be_visible()
+    expect(page.get_by_text("had been sent and may be examined and stored all the same")).to_be_visible()
     page.unroute_all(behavior="ignoreErrors")
 
 

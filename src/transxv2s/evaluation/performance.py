@@ -1,0 +1,78 @@
+"""What a checkpoint tells of itself once it was calibrated anew: how it does, and on which images."""
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from transxv2s.classifier import Classifier
+from transxv2s.datasets.copies import fingerprints_of_readable_files
+from transxv2s.datasets.protocol import is_doubled
+from transxv2s.datasets.provenance import overlap
+from transxv2s.datasets.records import Record
+from transxv2s.errors import DataError
+from transxv2s.evaluation.outputs import group_of, outputs_of
+from transxv2s.evaluation.run import Chosen
+from transxv2s.trust.fitting import Fitted, Outputs
+from transxv2s.trust.measured import evidence_of, measured
+
+NO_TEST = "the checkpoint will tell nothing of a test part"
+
+
+class Tested(NamedTuple):
+    """Scores of the test part, if there are any; why images of it cannot be read, by id; notes in words."""
+
+    scores: dict[str, Any] | None
+    failures: dict[str, str]
+    notes: tuple[str, ...] = ()
+
+
+def on_own_images(fitted: Fitted, outputs: Outputs, classifier: Classifier, chosen: Chosen) -> dict[str, Any]:
+    """How it does on the images that trust was fitted to, which flatters."""
+    images = f"{chosen.protocol()} of {chosen.name}" if chosen.split else f"images of {chosen.name}"
+    how = "only its probabilities to other lesions" if fitted.choice else "its probabilities too"
+    evidence = evidence_of(fitted, outputs, fitted.held_out)
+    words = f"{images}, to which it was fitted ({how})"
+    return measured(fitted, outputs, evidence, classifier.taxonomy, words)
+
+
+def on_test_part(fitted: Fitted, classifier: Classifier, chosen: Chosen, grouping: str | None) -> Tested:
+    """How it does on the test part of the split of its training, without images that it has seen.
+
+    Args:
+        fitted: Its new trust.
+        classifier: It, of any trust.
+        chosen: Data set and split.
+        grouping: What the groups of prediction sets are.
+    """
+    split, test = chosen.split, replace(chosen, subset="test")
+    if split is None or is_doubled(split):
+        return Tested(None, {})
+    records, left_out = _unseen(classifier, split.select(chosen.reading.records, "test"), chosen.leaky)
+    if not records:
+        return Tested(None, {}, (f"{NO_TEST}: no image of it is there that was not seen",))
+    try:
+        said, failures = outputs_of(
+            classifier,
+            records,
+            lambda r: split.lesion[r.id],
+            lambda r: group_of(r, grouping),
+            "Scoring the test part",
+        )
+    except DataError as error:
+        return Tested(None, {}, (f"{NO_TEST}: {error}",))
+    without = f" without {left_out:,} that it has seen" if left_out else ""
+    evidence = evidence_of(fitted, said, fitted.trust.scaling.probabilities(said.logits))
+    words = f"{test.protocol()} of {chosen.name}{without}"
+    return Tested(measured(fitted, said, evidence, classifier.taxonomy, words), failures)
+
+
+def _unseen(classifier: Classifier, records: list[Record], leaky: bool) -> tuple[list[Record], int]:
+    """Test images that neither it nor the network it started from was trained on, and how many others."""
+    seen = classifier.seen_images()
+    if leaky or not records:
+        return records, 0
+    if seen is None:
+        of_a_parent = classifier.config.training.get("from")
+        return ([], len(records)) if of_a_parent else (records, 0)
+    places, prints, _ = fingerprints_of_readable_files(records)
+    _, those = overlap(seen.by_training(), [records[place] for place in places], prints)
+    return [record for record in records if record.id not in those], len(those)
