@@ -104,7 +104,6 @@ def read_dataset(
     """
     from transxv2s.datasets import labels as label_maps
     from transxv2s.datasets.ham10000 import files
-    from transxv2s.datasets.records import with_larger_files
     from transxv2s.datasets.registry import TableOptions, read
     from transxv2s.datasets.table import parse_columns
     from transxv2s.errors import ConfigError
@@ -121,9 +120,7 @@ def read_dataset(
         taxonomy=label_maps.taxonomy_named(taxonomy) if taxonomy else own,
     )
     reading = read(name, root, options)
-    if ham10000 is None:
-        return reading
-    return replace(reading, records=with_larger_files(reading.records, files(ham10000)))
+    return replace(reading, larger_files=files(ham10000)) if ham10000 else reading
 
 
 def _foreign_options(name: str, **given: object) -> list[str]:

@@ -45,6 +45,8 @@ class Reading:
         taxonomy: What the labels mean.
         notes: One sentence for each thing that was coped with, with counts and examples.
         weights: By id, how much an image counts by the official rules, where that is not 1.
+        larger_files: By id, a larger file of the same image in another collection. Splits are made and
+            audited with the files of the records: which pictures pass for copies depends on their size.
     """
 
     records: tuple[Record, ...]
@@ -52,6 +54,7 @@ class Reading:
     taxonomy: Taxonomy = ISIC2019
     notes: tuple[str, ...] = ()
     weights: Mapping[str, float] = field(default_factory=dict)
+    larger_files: Mapping[str, Path] = field(default_factory=dict)
 
 
 def with_larger_files(records: Iterable[Record], files: Mapping[str, Path]) -> tuple[Record, ...]:

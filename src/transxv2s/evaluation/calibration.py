@@ -109,7 +109,7 @@ def calibrate(
     )
     score = checkpoint.novelty
     if images.of_training and chosen.split:
-        trained = chosen.split.select(chosen.reading.records, "train")
+        trained = chosen.part("train")
         known = [trained[i] for i in evenly_by_class([record.label for record in trained])]
         score = learn_novelty(outputs_of(classifier, known, lambda r: r.id, title="Learning novelty")[0])
     words = f"{chosen.protocol()} of {chosen.name}, {len(outputs.labels)} images"

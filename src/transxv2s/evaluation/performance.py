@@ -46,7 +46,7 @@ def on_test_part(fitted: Fitted, classifier: Classifier, chosen: Chosen, groupin
     split, test = chosen.split, replace(chosen, subset="test")
     if split is None or is_doubled(split):
         return Tested(None, {})
-    records, left_out = _unseen(classifier, split.select(chosen.reading.records, "test"), chosen.leaky)
+    records, left_out = _unseen(classifier, chosen.part("test"), chosen.leaky)
     if not records:
         return Tested(None, {}, (f"{NO_TEST}: no image of it is there that was not seen",))
     try:

@@ -16,7 +16,7 @@ from transxv2s.datasets.duplicates import Fingerprints, find_pairs
 from transxv2s.datasets.groups import groups
 from transxv2s.datasets.protocol import audit_split
 from transxv2s.datasets.provenance import overlap
-from transxv2s.datasets.records import Reading, Record
+from transxv2s.datasets.records import Reading, Record, with_larger_files
 from transxv2s.datasets.splits import Split
 from transxv2s.errors import DataError
 from transxv2s.evaluation import figures
@@ -53,13 +53,18 @@ class Chosen:
             LeakageError: The split leaks and is not declared to.
             DataError: There is no image.
         """
-        if self.split is None:
-            return list(self.reading.records)
-        refuse_leaks(audit_split(self.reading, self.split), self.leaky)
-        chosen = self.split.select(self.reading.records, self.subset)
-        if not chosen:
+        if self.split is not None:
+            refuse_leaks(audit_split(self.reading, self.split), self.leaky)
+        chosen = self.part(self.subset)
+        if not chosen and self.split is not None:
             raise DataError(f"the split has no {self.subset} image of this data set: name another --subset")
         return chosen
+
+    def part(self, subset: str) -> list[Record]:
+        """The images of a part of the split, or all, from their largest files; leaks are not looked for."""
+        every = self.reading.records
+        records = every if self.split is None else self.split.select(every, subset)
+        return list(with_larger_files(records, self.reading.larger_files))
 
     def protocol(self) -> str:
         """In words."""
