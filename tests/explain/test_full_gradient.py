@@ -70,8 +70,8 @@ def by_parameters(network: TransXV2SNet, x: Tensor, number: int) -> dict[str, Te
 
 def test_layers_with_a_bias_have_the_terms_that_their_parameters_say() -> None:
     network, x = in_double(shared()), images().double()
-    (terms,) = full_gradient(Observation(network, x, torch.tensor([[2]])))
-    for kind, expected in by_parameters(network, x, 2).items():
+    (terms,) = full_gradient(Observation(network, x, torch.tensor([[3]])))
+    for kind, expected in by_parameters(network, x, 3).items():
         assert expected.abs() > 1e-3
         actual = total([term for term in terms if term.name == kind])[0]
         torch.testing.assert_close(actual, expected, rtol=RELATIVE, atol=0)
