@@ -11,8 +11,8 @@ from transxv2s.datasets.records import Record
 from transxv2s.errors import DataError
 from transxv2s.evaluation.outputs import group_of, outputs_of
 from transxv2s.evaluation.run import Chosen
-from transxv2s.trust.fitting import Fitted, Outputs
-from transxv2s.trust.measured import evidence_of, measured
+from transxv2s.trust.fitting import Fitted, Outputs, evidence_of
+from transxv2s.trust.measured import measured
 
 NO_TEST = "the checkpoint will tell nothing of a test part"
 
@@ -29,7 +29,7 @@ def on_own_images(fitted: Fitted, outputs: Outputs, classifier: Classifier, chos
     """How it does on the images that trust was fitted to, which flatters."""
     images = f"{chosen.protocol()} of {chosen.name}" if chosen.split else f"images of {chosen.name}"
     how = "only its probabilities to other lesions" if fitted.choice else "its probabilities too"
-    evidence = evidence_of(fitted, outputs, fitted.held_out)
+    evidence = evidence_of(fitted.trust, fitted.score, outputs, fitted.held_out)
     words = f"{images}, to which it was fitted ({how})"
     return measured(fitted, outputs, evidence, classifier.taxonomy, words)
 
@@ -60,7 +60,8 @@ def on_test_part(fitted: Fitted, classifier: Classifier, chosen: Chosen, groupin
     except DataError as error:
         return Tested(None, {}, (f"{NO_TEST}: {error}",))
     without = f" without {left_out:,} that it has seen" if left_out else ""
-    evidence = evidence_of(fitted, said, fitted.trust.scaling.probabilities(said.logits))
+    probabilities = fitted.trust.scaling.probabilities(said.logits)
+    evidence = evidence_of(fitted.trust, fitted.score, said, probabilities)
     words = f"{test.protocol()} of {chosen.name}{without}"
     return Tested(measured(fitted, said, evidence, classifier.taxonomy, words), failures)
 

@@ -79,27 +79,6 @@ def predict(
         DataError: The files hold predictions of another checkpoint or engine, or cannot be used, or no image
             can be read.
     """
-    rows, failures = _asked(classifier, records, codes, path, batch_size)
-    readable = [record for record in records if record.id in rows]
-    if not readable:
-        first = next(iter(failures.items()), ("", "there are none"))
-        raise DataError(f"none of the images can be read; the first: {first[0]}: {first[1]}")
-    mine = [
-        rows.pop(record.id) | {"lesion": lesion, "source": record.source, "label": codes[record.label]}
-        for record, lesion in zip(readable, lesions_of(readable), strict=True)
-    ]
-    write_whole(path, encoded(mine, classifier.taxonomy.codes))
-    if rows:
-        write_whole(growing(path), encoded(rows.values(), classifier.taxonomy.codes))
-    else:
-        growing(path).unlink(missing_ok=True)
-    return _collected(readable, mine, classifier, failures)
-
-
-def _asked(
-    classifier: Classifier, records: Sequence[Record], codes: Sequence[str], path: Path, batch_size: int
-) -> tuple[dict[str, Row], dict[str, str]]:
-    """Rows by image, those of other images among them, and why others cannot be read, by id."""
     partial_file, classes = growing(path), classifier.taxonomy.codes
     drop_torn_line(partial_file)
     rows = _known([*read_rows(path, classifier), *read_rows(partial_file, classifier)], classifier, records)
@@ -111,7 +90,20 @@ def _asked(
                 append(stream, encoded(made, classes, header=False).encode())
                 rows |= {row["image"]: row for row in made}
                 failures |= failed
-    return rows, failures
+    readable = [record for record in records if record.id in rows]
+    if not readable:
+        first = next(iter(failures.items()), ("", "there are none"))
+        raise DataError(f"none of the images can be read; the first: {first[0]}: {first[1]}")
+    mine = [
+        rows.pop(record.id) | {"lesion": lesion, "source": record.source, "label": codes[record.label]}
+        for record, lesion in zip(readable, lesions_of(readable), strict=True)
+    ]
+    write_whole(path, encoded(mine, classes))
+    if rows:
+        write_whole(partial_file, encoded(rows.values(), classes))
+    else:
+        partial_file.unlink(missing_ok=True)
+    return _collected(readable, mine, classifier, failures)
 
 
 def _known(rows: Iterable[Row], classifier: Classifier, records: Sequence[Record]) -> dict[str, Row]:

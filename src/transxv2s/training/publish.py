@@ -15,8 +15,8 @@ from transxv2s.datasets.provenance import SeenImages
 from transxv2s.training.data import LesionData
 from transxv2s.training.scored import PREDICTIONS, ScoredImages
 from transxv2s.training.start import Origin
-from transxv2s.trust.fitting import Outputs, fit, learn_novelty
-from transxv2s.trust.measured import evidence_of, measured
+from transxv2s.trust.fitting import Outputs, evidence_of, fit, learn_novelty
+from transxv2s.trust.measured import measured
 from transxv2s.trust.rules import Evidence
 
 
@@ -73,10 +73,11 @@ def publish(
     }
     metrics: dict[str, Any] = {}
     for subset, probabilities in calibrated.items():
-        evidence = evidence_of(fitted, said[subset], probabilities)  # image quality was not looked at
-        _scored(data, subset, said[subset], evidence).write(directory.with_name(PREDICTIONS.format(subset)))
+        one = said[subset]
+        evidence = evidence_of(fitted.trust, fitted.score, one, probabilities)  # quality was not looked at
+        _scored(data, subset, one, evidence).write(directory.with_name(PREDICTIONS.format(subset)))
         words = f"{leaky}{subset} part of {split}"
-        metrics[subset] = measured(fitted, said[subset], evidence, data.taxonomy, words)
+        metrics[subset] = measured(fitted, one, evidence, data.taxonomy, words)
     config = CheckpointConfig(
         **described(data.taxonomy),
         variant=data.recipe.network.variant,

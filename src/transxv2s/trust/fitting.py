@@ -18,6 +18,7 @@ from transxv2s.trust import adjustment, conformal, scaling_fit
 from transxv2s.trust.judgement import Trust, novel_images
 from transxv2s.trust.novelty import SCORES, Kind, Novelty, NoveltyScore, fit_threshold
 from transxv2s.trust.policy import Goals, ReferralPolicy
+from transxv2s.trust.rules import Evidence
 from transxv2s.trust.scaling import Kind as ScalingKind
 from transxv2s.trust.scaling_choice import Choice, choose
 from transxv2s.trust.tuning import Labelled, Tuned, tune
@@ -118,17 +119,21 @@ def fit(
         policy=ReferralPolicy(),
         fitted_on=fitted_on,
     )
-    evidence = start.evidence(
-        held_out,
-        novel_images(novelty, score, outputs.logits, outputs.features),
-        outputs.quality or [()] * len(held_out),
-        outputs.groups if grouping else None,
-    )
+    evidence = evidence_of(start, score, outputs, held_out)
     labelled = Labelled(evidence, outputs.labels, outputs.lesions, taxonomy)
     rare, missed = floored_classes(labelled, class_sizes)
     tuned = tune(labelled, rare, goals or Goals(), fitted_on, often_missed=missed)
     trust = start.model_copy(update={"policy": tuned.policy})
     return Fitted(trust, score if novelty else None, choice, tuned, held_out)
+
+
+def evidence_of(
+    trust: Trust, score: NoveltyScore | None, outputs: Outputs, probabilities: Floats
+) -> Evidence:
+    """What is known of images with these calibrated probabilities (N, K)."""
+    novel = novel_images(trust.novelty, score, outputs.logits, outputs.features)
+    groups = outputs.groups if trust.sets.grouping else None
+    return trust.evidence(probabilities, novel, outputs.quality or [()] * len(probabilities), groups)
 
 
 def evenly_by_class(labels: Sequence[int]) -> list[int]:

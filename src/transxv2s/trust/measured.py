@@ -9,16 +9,8 @@ from transxv2s.scoring import report
 from transxv2s.scoring.arrays import share
 from transxv2s.taxonomy import Taxonomy
 from transxv2s.trust.fitting import Fitted, Outputs
-from transxv2s.trust.judgement import Judge, novel_images
+from transxv2s.trust.judgement import Judge
 from transxv2s.trust.rules import Evidence, needing_expert
-
-
-def evidence_of(fitted: Fitted, outputs: Outputs, probabilities: NDArray[np.float64]) -> Evidence:
-    """What is known of images with these calibrated probabilities (N, K)."""
-    trust, count = fitted.trust, len(probabilities)
-    novel = novel_images(trust.novelty, fitted.score, outputs.logits, outputs.features)
-    groups = outputs.groups if trust.sets.grouping else None
-    return trust.evidence(probabilities, novel, outputs.quality or [()] * count, groups)
 
 
 def measured(
