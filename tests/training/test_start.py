@@ -13,6 +13,7 @@ from torch import nn
 from datasets.layout import write_lines, write_picture
 from transxv2s import nets
 from transxv2s.checkpoint import CheckpointConfig, described, write_checkpoint
+from transxv2s.datasets import splits
 from transxv2s.datasets.copies import fingerprints_of
 from transxv2s.datasets.provenance import SeenImages
 from transxv2s.datasets.records import Record
@@ -138,6 +139,28 @@ def test_held_out_images_that_the_checkpoint_has_seen_are_left_out_and_counted(
     assert chosen.origin is not None
     assert chosen.origin.left_out == 2
     assert "2 held-out images are left out" in caplog.text
+
+
+@pytest.mark.parametrize("before", ["none", "the same", "another"])
+def test_a_checkpoint_of_the_same_split_keeps_its_validation_part(
+    before: str, clinic: Path, tmp_path: Path
+) -> None:
+    """Unless what it started from itself was trained on another split."""
+    own = splits.load(clinic / "split" / "s.csv").digest
+    first = {"none": {}, "the same": {"split_digest": own}, "another": {"split_digest": "0123456789ab"}}
+    came_from = {"from": {"training": first[before]}} if first[before] else {}
+    write_parent(tmp_path / "parent", seen(clinic, IMAGES[:9]), training={"split_digest": own, **came_from})
+    wanted = recipe(clinic, tmp_path, tmp_path / "parent")
+    if before == "another":
+        with pytest.raises(DataError, match="has seen all 3 validation images"):
+            select(wanted)
+        return
+    chosen = select(wanted)
+    assert [len(chosen.records[subset]) for subset in splits.SUBSETS] == [6, 3, 3]
+    assert not chosen.leaks
+    assert chosen.origin is not None
+    assert chosen.origin.same_split
+    assert chosen.origin.held_out_images_seen.startswith("none of the 3 images")
 
 
 def test_a_declared_leak_keeps_them(clinic: Path, tmp_path: Path) -> None:

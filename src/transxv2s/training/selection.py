@@ -63,7 +63,8 @@ def select(recipe: Recipe) -> Selection:
     """Reads, splits and audits the data set of a recipe.
 
     Held-out images that the checkpoint to start from has seen are left out, and counted: on those left the
-    scores are clean. Where the protocol is declared leaky they stay.
+    scores are clean. Where the protocol is declared leaky they stay, and the validation part where the
+    checkpoint was trained on the same split.
 
     Raises:
         ConfigError: The recipe's options do not fit each other, the data set or the checkpoint.
@@ -154,8 +155,12 @@ def _originals(used: Mapping[str, Sequence[Record]], subsets: Sequence[str]) -> 
 
 
 def _clean(recipe: Recipe, chosen: Selection, parent: Parent) -> Selection:
-    """Without the held-out images that the parent has seen, unless the protocol is declared leaky."""
-    found, seen = parent.seen_of(_originals(chosen.records, HELD_OUT))
+    """Without the held-out images that the parent has seen, unless the protocol is declared leaky.
+
+    The validation part stays what it was where the parent was trained on the same split.
+    """
+    same = parent.is_of_split(chosen.split.digest)
+    found, seen = parent.seen_of(_originals(chosen.records, ("test",) if same else HELD_OUT))
     if found["any"] != 0:
         log.warning("The checkpoint to start from and the held-out images: %s", found["words"])
     left_out = frozenset[str]() if recipe.data.leaky else seen
@@ -167,7 +172,7 @@ def _clean(recipe: Recipe, chosen: Selection, parent: Parent) -> Selection:
         records=records,
         leaks=chosen.leaks or bool(seen - left_out),
         parent=parent,
-        origin=parent.origin(recipe, chosen.taxonomy, found, len(left_out)),
+        origin=parent.origin(recipe, chosen.taxonomy, same, found, len(left_out)),
     )
 
 

@@ -39,7 +39,9 @@ class Origin(BaseModel):
         classes_dropped: Codes that it had and the new one has not.
         preprocessing_changed: Steps of the preprocessing that differ.
         calibration: What became of its calibration.
-        held_out_images_seen: What it has seen of the held-out images; see `left_out`.
+        same_split: It was trained on the training part of the same split, which is trained on again.
+        held_out_images_seen: What it has seen of the held-out images, with `same_split` of those of the test
+            part; see `left_out`.
         left_out: How many of them were left out of validation and test therefore.
         training: Its own protocol.
     """
@@ -51,6 +53,7 @@ class Origin(BaseModel):
     classes_new: list[str]
     classes_dropped: list[str]
     preprocessing_changed: list[str]
+    same_split: bool
     calibration: str = CALIBRATION
     held_out_images_seen: str
     left_out: int
@@ -78,7 +81,22 @@ class Parent:
         readable, prints, _ = fingerprints_of_readable_files(records)
         return overlap(self.seen, [records[place] for place in readable], prints)
 
-    def origin(self, recipe: Recipe, taxonomy: Taxonomy, seen: Overlap, left_out: int) -> Origin:
+    def is_of_split(self, digest: str) -> bool:
+        """Whether it, and whatever it started from, was trained on the training part of this split alone.
+
+        Then no weight knows an image of the validation part: epochs and calibration were chosen on it, as
+        they will be again.
+        """
+        training: dict[str, Any] | None = self.config.training
+        while training is not None:
+            if training.get("split_digest") != digest:
+                return False
+            training = (training.get("from") or {}).get("training")
+        return True
+
+    def origin(
+        self, recipe: Recipe, taxonomy: Taxonomy, same_split: bool, seen: Overlap, left_out: int
+    ) -> Origin:
         """What a network for other classes, trained by a recipe, is to tell of this checkpoint."""
         old, new = self.config.classes, taxonomy.codes
         return Origin(
@@ -87,6 +105,7 @@ class Parent:
             classes_new=[code for code in new if code not in old],
             classes_dropped=[code for code in old if code not in new],
             preprocessing_changed=self.preprocessing_changed(recipe),
+            same_split=same_split,
             held_out_images_seen=seen["words"],
             left_out=left_out,
             training=self.config.training,
