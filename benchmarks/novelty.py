@@ -30,10 +30,11 @@ from rich.table import Table
 from sklearn.linear_model import LogisticRegression
 
 from junk import junk
-from transxv2s.checkpoint import CheckpointConfig, read_checkpoint
+from transxv2s.checkpoint import CheckpointConfig, read_checkpoint, read_config
 from transxv2s.classifier import Classifier, default_checkpoint
 from transxv2s.datasets import ham10000, isic2019, splits
 from transxv2s.datasets.records import Record, with_larger_files
+from transxv2s.errors import DataError
 from transxv2s.evaluation.novelty_figure import distributions
 from transxv2s.files import write_whole
 from transxv2s.imaging.pipeline import to_tensor
@@ -327,7 +328,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, default=default_checkpoint())
     parser.add_argument("--root", type=Path, default=Path(".data/isic2019"))
     parser.add_argument("--ham10000", type=Path, default=Path(".data/ham10000"))
-    parser.add_argument("--split", type=Path, default=Path("splits/isic2019-lesion-seed0.csv"))
+    parser.add_argument("--split", type=Path, default=Path("splits/isic2019-grouped-without-uda1-seed0.csv"))
     parser.add_argument("--cache", type=Path, default=Path(".data/novelty"))
     parser.add_argument("--train", type=int, default=60, help="images of each class to fit scores to")
     parser.add_argument("--known", type=int, default=250, help="validation images, and as many test images")
@@ -337,6 +338,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON file to write")
     parser.add_argument("--figure", type=Path, help="PNG or SVG file to write")
     options = parser.parse_args()
+    if read_config(options.checkpoint)[0].training.get("split_digest") != splits.digest(options.split):
+        raise DataError(
+            f"{options.checkpoint} was trained on another split than {options.split}: name that one"
+        )
     images, codes = measured(choose(options), options.checkpoint, options.cache)
     junk_found, sample = junk_experiment(images, codes, options.share)
     held_found = held_out_experiment(images, codes, options.held_out, options.share)

@@ -44,6 +44,7 @@ from transxv2s.scoring import score
 from transxv2s.scoring.arrays import share
 from transxv2s.scoring.selective import selective
 from transxv2s.taxonomy import Taxonomy
+from transxv2s.trust.rules import needing_expert
 
 CLEAN = "none 0"
 SILENT = 0.05  # a fall of balanced accuracy that should not go without more referrals
@@ -106,8 +107,8 @@ def scores(findings: Sequence[Finding], labels: Sequence[int], taxonomy: Taxonom
     predicted = np.array([taxonomy.index(finding.predicted) for finding in findings])
     found = score(probabilities, labels, taxonomy, adjusted=np.eye(len(taxonomy))[predicted])
     referred = np.array([finding.decision == "expert_review" for finding in findings])
-    malignant = np.array(taxonomy.positions("malignant"))
-    safe = (referred | np.isin(predicted, malignant))[np.isin(labels, malignant)]
+    needs = needing_expert(taxonomy)
+    safe = (referred | needs[predicted])[needs[np.asarray(labels)]]
     wrong = predicted != np.array(labels)
     confidence = np.array([finding.probabilities[finding.predicted] for finding in findings])
     return {
@@ -116,7 +117,7 @@ def scores(findings: Sequence[Finding], labels: Sequence[int], taxonomy: Taxonom
         "ece": found["ece"],
         "referred": float(referred.mean()),
         "accuracy_of_answers": share(~wrong[~referred]),
-        "malignant_recognised_or_referred": share(safe),
+        "safe": share(safe),  # malignant or precancerous: recognised as such, or referred
         "with_a_quality_note": float(np.mean([bool(finding.quality) for finding in findings])),
         "aurc": selective(confidence, wrong, labels)["aurc"],
         "images": {
@@ -142,7 +143,10 @@ def started(path: Path | None, setting: dict[str, Any]) -> dict[str, Any]:
 
 
 def summary(cells: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Spearman's rank correlation between fall of balanced accuracy and rise of referral, over all cells."""
+    """Spearman's rank correlation between fall of balanced accuracy and rise of referral, over all cells.
+
+    Without a p-value: all cells are of the same images, so they are not independent.
+    """
     clean = cells[CLEAN]
     rest = {name: cell for name, cell in cells.items() if name != CLEAN}
     fall = {name: clean["balanced_accuracy"] - cell["balanced_accuracy"] for name, cell in rest.items()}
@@ -152,7 +156,6 @@ def summary(cells: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return {
         "cells": len(rest),
         "rank_correlation": rank and round(float(rank.statistic), 3),
-        "p_value": rank and float(rank.pvalue),
         "silent": [name for name in rest if fall[name] > SILENT and rise[name] <= 0],
     }
 

@@ -4,14 +4,14 @@ An answer is wrong if the class that is named is not the true one, which need no
 "named class", its probability, is the confidence that the system itself goes by. The best score by AURC on
 validation is chosen there; the other images only report, with differences from the greatest probability
 ("softmax") on the same draws of lesions. Both kinds of predictions are read: those that a training run leaves
-behind, and the predictions.csv of `transxv2s evaluate`, for other hospitals. Energy needs the logits, which
-the runs' have.
+behind, and the predictions.csv of `transxv2s evaluate`, for images of elsewhere that the network has not seen
+(HAM10000 and MSK are part of ISIC 2019). Energy needs the logits, which the runs' have.
 
     python benchmarks/selective.py --validation runs/mine/predictions-validation.csv \
         --test runs/mine/predictions-test.csv --out experiments/selective.json \
         --figure experiments/selective.png
     python benchmarks/selective.py --validation runs/mine/predictions-validation.csv \
-        --test results/ham10000/predictions.csv
+        --test results/uda1/predictions.csv
 """
 
 import argparse
@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from transxv2s.datasets.tables import read_table
+from transxv2s.errors import DataError
 from transxv2s.evaluation.answers import Answers, read_answers
 from transxv2s.evaluation.selective_figure import risk_coverage
 from transxv2s.scoring.bootstrap import Interval
@@ -120,6 +121,8 @@ def main() -> None:
     parser.add_argument("--figure", type=Path, help="PNG or SVG file to write")
     arguments = parser.parse_args()
     said = {s: read(getattr(arguments, s)) for s in SUBSETS}
+    if shared := set(said["validation"][0].lesions) & set(said["test"][0].lesions):
+        raise DataError(f"{len(shared)} lesions are in both files: name files of different images")
     common = [name for name in said["validation"][1] if name in said["test"][1]]
     found = {
         s: {name: RiskCoverage(scores[name], answers.wrong, answers.labels) for name in common}

@@ -116,7 +116,8 @@ def test_what_cannot_be_examined_is_a_line_with_its_reason(
         classifier.prepare(bad)
     assert line["reason"] == error.value.reason
     again = examine_into(path, Here(classifier, 2), [images[0], Image(bad, "bad"), images[1]])
-    assert again == (2, 1, 3)
+    assert again == (2, 1, 2), "the file may be readable by now"
+    assert [line["id"] for line in read_lines(path)] == ["id 0", "id 1", "bad"]
 
 
 def test_a_second_call_examines_nothing_and_a_changed_file_anew(

@@ -2,6 +2,7 @@
 
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,9 +43,20 @@ def machines() -> Iterator[Machines]:
         made = Cluster(initialize_head=True, head_node_args=head | {"ray_client_server_port": port})
         for _ in range(2):
             made.add_node(num_cpus=1, object_store_memory=MEMORY)
+        _await(port)
         yield Machines(made, f"ray://127.0.0.1:{port}")
         ray.shutdown()
         made.shutdown()  # type: ignore[no-untyped-call]
+
+
+def _await(port: int) -> None:
+    """Ray starts the server for its clients in a process of its own, and does not wait for it."""
+    for _ in range(600):
+        with socket.socket() as asking:
+            if asking.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    pytest.fail("Ray's client server did not start")
 
 
 def _free_port() -> int:

@@ -1,9 +1,10 @@
 """Findings of very many images in a file of JSON lines that grows as they are made.
 
 One line an image: a finding with the file it came from in front, or the reason why it cannot be examined.
-Memory does not grow with the images but for their names, and a stopped run goes on where it was: a line
-counts if it is whole, of the same checkpoint and engine, and of the same state of the file. Lines of images
-that are not asked for stay.
+Memory does not grow with the images but for their names, and a stopped run goes on where it was: a finding
+counts if its line is whole, of the same checkpoint and engine, and of the same state of the file. What could
+not be examined is tried again, as the fault may have been a disk's or a permission's. Lines of images that
+are not asked for stay.
 """
 
 import hashlib
@@ -46,7 +47,7 @@ class Done(NamedTuple):
     Attributes:
         examined: Images with a finding.
         failed: Images that cannot be examined.
-        kept: How many of both an earlier run had made.
+        kept: How many of the findings an earlier run had made.
     """
 
     examined: int
@@ -114,7 +115,7 @@ def examine_into(path: Path, examiner: Examiner, images: Sequence[Image]) -> Don
     wanted = {image.place: image for image in images}
     with alone(path):
         kept = _keep(path, wanted, examiner.maker)
-        failed = sum(kept.values())
+        failed = 0
         todo = [image for place, image in wanted.items() if place not in kept]
         with progress("Examining", len(wanted)) as advance:
             advance(len(kept))
@@ -152,17 +153,17 @@ def _decoded(encoded: bytes, number: int, path: Path) -> Line:
     raise DataError(f"line {number} of {path} is none of ours: name another file")
 
 
-def _keep(path: Path, wanted: dict[str, Image], maker: dict[str, str]) -> dict[str, bool]:
-    """Begins the growing file with the lines that still hold; of images asked for, whether they failed."""
-    kept: dict[str, bool] = {}
+def _keep(path: Path, wanted: dict[str, Image], maker: dict[str, str]) -> set[str]:
+    """Begins the growing file with the lines that still hold; the places of images asked for among them."""
+    kept: set[str] = set()
     with writing(path), replacing(growing(path)) as stream:
         for line in _there(path, maker):
             image = wanted.get(line["place"])
             if image is None:
                 stream.write(_encoded(line))
-            elif line["state"] == _state(image):
+            elif "reason" not in line and line["state"] == _state(image):
                 stream.write(_encoded(line | _named(image)))
-                kept[image.place] = "reason" in line
+                kept.add(image.place)
     return kept
 
 

@@ -38,13 +38,14 @@ def test_the_budget_is_that_of_the_runs(tmp_path: Path) -> None:
     assert differing.budget == "8 epochs, at most 8,000 images, 96 px or 90 minutes, all images, 96 px"
 
 
-@pytest.mark.parametrize(("reference", "expected"), [("previous", [None, 0]), ("first", [None, 0])])
+@pytest.mark.parametrize(
+    ("reference", "expected"), [("previous", [None, 0, 1]), ("first", [None, 0, 0]), ("none", [None] * 3)]
+)
 def test_the_first_row_is_compared_with_none(
     tmp_path: Path, reference: str, expected: list[int | None]
 ) -> None:
     plan = load_plan(written(tmp_path, reference=reference))
-    assert [plan.reference_of(place) for place in range(2)] == expected
-    assert plan.reference_of(3) == (2 if reference == "previous" else 0)
+    assert [plan.reference_of(place) for place in range(3)] == expected
 
 
 @pytest.mark.parametrize("path", sorted((CONFIGS / "ablation").glob("*.yaml")), ids=lambda path: path.stem)
@@ -52,6 +53,7 @@ def test_committed_plans_fit_their_recipes(path: Path) -> None:
     plan = load_plan(path)
     recipes = [plan.recipe_of(row, seed).model_dump_json() for row in plan.rows for seed in plan.seeds]
     assert len(set(recipes)) == len(plan.rows) * len(plan.seeds), "two runs of a plan are the same"
+    assert "minutes" not in plan.budget, "rows would be given the same time, not the same steps"
 
 
 @pytest.mark.parametrize(

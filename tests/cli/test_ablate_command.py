@@ -19,7 +19,7 @@ from transxv2s.ablation import result, runs, speed
 from transxv2s.ablation.result import HOLDS, still_rising
 from transxv2s.cli import main
 from transxv2s.errors import TrainingStoppedError
-from transxv2s.scoring import lesion_bootstrap, paired_difference
+from transxv2s.scoring import Scored, lesion_bootstrap, paired_difference, unpaired_difference
 from transxv2s.taxonomy import ISIC2019
 from transxv2s.training import curves, devices, start
 from transxv2s.training.scored import ScoredImages
@@ -106,10 +106,11 @@ def test_the_table_is_what_the_runs_say(plan: Path, out: Path, run: Run) -> None
     expected = lesion_bootstrap(stacked[0], one[0].labels, one[0].lesions)
     assert first["scores"]["balanced_accuracy"] == pytest.approx(expected["balanced_accuracy"])
     assert first["scores"]["nll"] == pytest.approx(expected["nll"])
-    assert (first["versus"], first["difference"]) == (None, None)
+    assert (first["versus"], first["difference"], first["paired"]) == (None, None, False)
     assert first["quoted"] == {"accuracy": 0.9}
     change = paired_difference(stacked[1], stacked[0], one[0].labels, one[0].lesions)
-    assert second["versus"] == "plain"
+    assert (second["versus"], second["paired"], second["leaky"]) == ("plain", True, False)
+    assert second["images"] == {"train": 32, "validation": 8, "test": 8}
     assert second["difference"]["macro_auc"] == pytest.approx(change["macro_auc"])
     assert second["parameters"] > first["parameters"] > 20e6
     with Image.open(out / "figure.png") as picture:
@@ -126,6 +127,46 @@ def test_a_second_call_trains_what_is_missing_and_nothing_else(
     assert again.code == 0
     assert begun == [("squares-seed1", False)]
     assert "0.900" in again.out, "the quoted figure"
+
+
+def test_rows_with_images_of_their_own_differ_unpaired(plan: Path, out: Path, run: Run) -> None:
+    for place, whole in enumerate(predictions(out, "squares")):
+        half = replace(
+            whole,
+            images=whole.images[:5],
+            lesions=whole.lesions[:5],
+            labels=whole.labels[:5],
+            predicted=whole.predicted[:5],
+            probabilities=whole.probabilities[:5],
+            logits=whole.logits[:5],
+        )
+        half.write(out / f"squares-seed{place}" / "predictions-test.csv")
+    shown = run("ablate", "--plan", plan, "--out", out, "--only-table")
+    second = json.loads((out / "results.json").read_text())["rows"][1]
+    one, other = predictions(out, "squares"), predictions(out, "plain")
+    mine, theirs = (
+        Scored(softmax(np.stack([p.logits for p in of])), of[0].labels, of[0].lesions) for of in (one, other)
+    )
+    assert (second["versus"], second["paired"]) == ("plain", False)
+    assert second["difference"]["accuracy"] == pytest.approx(unpaired_difference(mine, theirs)["accuracy"])
+    assert "(other images)" in shown.out
+
+
+def test_a_declared_leak_stands_beside_the_name(plan: Path, out: Path, run: Run) -> None:
+    for seed in (0, 1):
+        config = out / f"squares-seed{seed}" / "checkpoint" / "config.json"
+        content = json.loads(config.read_text())
+        content["training"]["leaky"] = True
+        config.write_text(json.dumps(content))
+    shown = run("ablate", "--plan", plan, "--out", out, "--only-table")
+    assert shown.out.count("(leaky)") == 1
+
+
+def test_a_finished_run_of_another_recipe_does_not_count(plan: Path, out: Path, run: Run) -> None:
+    plan.write_text(plan.read_text() + yaml.safe_dump({"set": {"epochs": 3}}))
+    said = run("ablate", "--plan", plan, "--out", out)
+    assert said.code == 2
+    assert "plain-seed0 is of another recipe than the plan's: move it" in " ".join(said.err.split())
 
 
 def test_only_table_trains_nothing_and_shows_what_is_open(

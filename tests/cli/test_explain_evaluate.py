@@ -47,6 +47,7 @@ def test_judges_methods_and_goes_on_where_it_was(
     assert two.code == 0, two.err
     assert (out / "faithfulness.csv").read_bytes().startswith(rows)
     assert "2 images of 2 lesions, 95 % intervals" in two.out
+    assert "Agreement: mean rank correlation of two maps" in two.out
     for failure in json.loads((out / "faithfulness.json").read_text())["verdicts"]["eigencam"]["failures"]:
         assert f"eigencam: {failure}" in two.out
     assert "Seen before, and left out: unknown: the checkpoint does not carry the list" in two.out

@@ -19,6 +19,7 @@ from torch import nn
 from engines.networks import squares
 from transxv2s import NOTICE
 from transxv2s.checkpoint import Checkpoint
+from transxv2s.classifier import Classifier
 from transxv2s.engines.engine import EngineError, Precision
 from transxv2s.engines.export import SUFFIXES, Format, agreement, export, verified
 from transxv2s.engines.portable import OPSET, Calibration, metadata, steps_before
@@ -29,6 +30,7 @@ from transxv2s.imaging.pipeline import Preprocessing
 from transxv2s.trust.scaling import Dirichlet, Scaling, Temperature, Vector
 
 DOCS = Path(__file__).parents[2] / "docs" / "export.md"
+SAMPLES = Path(__file__).parents[2] / "samples"
 SNIPPETS = dict(
     zip(("onnx", "openvino"), re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL), strict=True)
 )
@@ -90,6 +92,25 @@ def test_the_snippet_says_what_the_checkpoint_says(
         assert abs(float(probability) - row[codes.index(code)]) <= tolerance
     assert precision != "float32" or found.same_class == 1
     assert found.largest_difference < {"float32": 1e-5, "bfloat16": 0.02, "int8": 0.1}[precision]
+
+
+@pytest.mark.parametrize("size", [(84, 84), (200, 150), (600, 450)], ids=str)
+def test_the_snippet_makes_squares_of_pictures_of_any_size(
+    size: tuple[int, int], small: Checkpoint, tmp_path: Path
+) -> None:
+    pictures = []
+    for path in sorted(SAMPLES.glob("*.jpg"))[:3]:
+        with Image.open(path) as picture:
+            picture.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(tmp_path / f"{path.stem}.png")
+        pictures.append(tmp_path / f"{path.stem}.png")
+    export(small, "onnx", "float32", tmp_path / "model.onnx")
+    *lines, _ = said("onnx", tmp_path / "model.onnx", pictures)
+    plain = Preprocessing(field_of_view=False, size=small.config.preprocessing.size)
+    classifier = Classifier(replace(small, config=small.config.model_copy(update={"preprocessing": plain})))
+    for line, finding in zip(lines, classifier.classify(pictures), strict=True):
+        _, code, probability = line.split(" ")
+        assert code == finding.predicted
+        assert float(probability) == pytest.approx(finding.probabilities[code], abs=0.01)
 
 
 def _logits(checkpoint: Checkpoint) -> NDArray[np.float32]:

@@ -130,6 +130,20 @@ def test_int8_of_openvino_needs_its_quantiser(made: list[str], monkeypatch: pyte
     assert not made
 
 
+def test_an_engine_that_fails_at_its_first_image_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing:
+        def run(self, _: object) -> None:
+            raise RuntimeError(reason)
+
+    reason, whole = "Python.h: no such file", engines.load
+    monkeypatch.setattr(
+        engines, "load", lambda name, *rest: Failing() if name == "compiled" else whole(name, *rest)
+    )
+    found, missing = our_engines(HERE, ["compiled"], CPU)
+    assert [one.name for one in found] == ["eager"]
+    assert missing == {"compiled": f"it failed at its first image (RuntimeError: {reason})"}
+
+
 def test_a_plain_installation_measures_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     for package in ("onnx", "onnxscript", "onnxruntime", "openvino", "nncf"):
         monkeypatch.setitem(sys.modules, package, None)

@@ -48,7 +48,7 @@ def attention() -> GraphAttention:
     nodes = np.zeros((8, 8), bool)
     nodes[2, 5] = nodes[7, 0] = True
     field = np.linspace(0.6, 1.4, 64, dtype=np.float32).reshape(8, 8)
-    return GraphAttention("dcgan3", nodes, field, field, field)
+    return GraphAttention("dcgan3", nodes, field, field, np.ascontiguousarray(field[::-1]) * np.float32(0.5))
 
 
 def changed(picture: Rgb) -> NDArray[np.float64]:
@@ -129,6 +129,18 @@ def test_captions_say_which_class_and_when_a_method_asks_about_none() -> None:
     empty = heat_panel(SKIN, heat_map(np.zeros((128, 128), np.float32)), "melanoma, 14 %")
     assert EMPTY in empty.caption
     assert EMPTY not in panel.caption
+
+
+def test_both_masks_of_a_module_are_shown_over_their_means() -> None:
+    collector, distributor = mask_panels(SKIN, [attention()])
+    shown = attention()
+    for panel, mask in ((collector, shown.collected), (distributor, shown.distributed)):
+        least, most = mask.min() / mask.mean(), mask.max() / mask.mean()
+        assert panel.caption == f"mask, {least:.2f} to {most:.2f} × mean"
+    assert [collector.title, distributor.title] == [
+        f"{shown.module} collector",
+        f"{shown.module} distributor",
+    ]
 
 
 def test_a_sheet_is_a_png_that_grows_with_its_panels() -> None:

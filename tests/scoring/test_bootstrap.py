@@ -6,7 +6,17 @@ import pytest
 from predictions import FEW, MANY, Predictions
 
 from transxv2s.errors import InputError
-from transxv2s.scoring import Interval, Intervals, Scores, lesion_bootstrap, paired_difference, report, score
+from transxv2s.scoring import (
+    Interval,
+    Intervals,
+    Scored,
+    Scores,
+    lesion_bootstrap,
+    paired_difference,
+    report,
+    score,
+    unpaired_difference,
+)
 from transxv2s.scoring.bootstrap import CLASS_METRICS, METRICS
 from transxv2s.taxonomy import ISIC2019
 
@@ -126,6 +136,23 @@ def test_a_model_does_not_differ_from_itself() -> None:
     assert len(flat(result)) == len(METRICS) + len(CLASS_METRICS) * 8
     for interval in flat(result):
         assert interval == {"value": 0, "low": 0, "high": 0}
+
+
+def test_an_unpaired_difference_has_the_deviation_of_two_independent_shares() -> None:
+    """400 images right with 0.7 and 300 others with 0.6: 1.96·sqrt(0.21/400 + 0.24/300) to both sides."""
+    sides = []
+    for images, right in ((400, 280), (300, 180)):
+        p = np.where(np.arange(images)[:, None] < right, [0.9, 0.1], [0.1, 0.9])
+        sides.append(Scored(p, np.zeros(images, int), range(images)))
+    result = unpaired_difference(*sides, draws=4000)["accuracy"]
+    half = 1.96 * math.sqrt(0.21 / 400 + 0.24 / 300)
+    assert result["value"] == pytest.approx(0.1)
+    assert (result["low"], result["high"]) == pytest.approx((0.1 - half, 0.1 + half), abs=0.006)
+
+
+def test_unpaired_models_need_the_same_classes() -> None:
+    with pytest.raises(InputError, match="7 and 8 classes"):
+        unpaired_difference(Scored(np.eye(8), range(8), range(8)), Scored(np.eye(7), range(7), range(7)))
 
 
 def test_paired_models_need_the_same_classes() -> None:

@@ -10,7 +10,7 @@ import pytest
 from serve.making import NOW, finding, make
 from transxv2s.serve import audit, deletion
 from transxv2s.serve.db.session import Database
-from transxv2s.serve.errors import ForeignImagesError
+from transxv2s.serve.errors import ForeignImagesError, StorageUnavailableError
 from transxv2s.serve.images import OWNER, ImageStore
 from transxv2s.serve.settings import Settings
 
@@ -100,6 +100,28 @@ def test_a_folder_without_images_is_anybodys(
     deletion.expire(other, store, NOW)
     with pytest.raises(ForeignImagesError):
         make(sqlite, store, settings, MELANOMA)
+
+
+def test_a_first_case_that_cannot_be_stored_does_not_lock_the_folder(
+    database: Database, store: ImageStore, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used(database, store, settings)
+    whole, left = ImageStore.write, [1]
+
+    def failing(self: ImageStore, content: bytes) -> str:
+        if not left:
+            raise StorageUnavailableError
+        left.pop()
+        return whole(self, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ImageStore, "write", failing)
+        with pytest.raises(StorageUnavailableError):
+            make(database, store, settings, MELANOMA)
+    assert len(set(store.digests())) == 1
+    make(database, store, settings, MELANOMA, seed=5)
+    deletion.expire(database, store, NOW)
+    assert len(set(store.digests())) == 2, "what no case refers to is gone"
 
 
 def test_an_older_state_of_the_database_is_the_same_one(

@@ -108,7 +108,7 @@ def test_what_nobody_waits_for_any_more_is_not_begun(ready: Workers) -> None:
     pid = process(ready)
     unwanted = Future[None]()
     with ThreadPoolExecutor() as pool:
-        first = pool.submit(ready.run, [Call("sleep", (2.0,))], unwanted)
+        first = pool.submit(ready.run, [Call("sleep", (4.0,))], unwanted)
         until(lambda: ready.waiting == 0 and first.running())
         time.sleep(0.2)  # until the worker has taken it
         second = pool.submit(ready.run, [Call("die")], unwanted)
@@ -117,7 +117,7 @@ def test_what_nobody_waits_for_any_more_is_not_begun(ready: Workers) -> None:
         with pytest.raises(CancelledError):
             second.result()
         assert ready.waiting == 0
-        assert first.result() == [2.0]
+        assert first.result() == [4.0]
     assert process(ready) == pid
 
 

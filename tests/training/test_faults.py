@@ -231,5 +231,9 @@ def test_a_start_that_fails_does_not_claim_the_folder(tmp_path: Path, small_netw
     mistyped = tmp_path / "mistyped.yaml"
     mistyped.write_text(path.read_text().replace("/isic2019", "/isic2091"))
     assert small_network(mistyped, tmp_path / "run")[0] == 2
+    greedy = tmp_path / "greedy.yaml"
+    greedy.write_text(path.read_text().replace("batch_size: ", "batch_size: 1000"))
+    code, _, err = small_network(greedy, tmp_path / "run")
+    assert (code, "make it smaller" in err) == (2, True)
     code, _, err = small_network(path, tmp_path / "run")
     assert code == 0, err

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from transxv2s.checkpoint import read_config
 from transxv2s.errors import ConfigError
 from transxv2s.imaging.colour import GWSD
 from transxv2s.training.losses import Focal, LogitAdjusted, Weighted
@@ -30,6 +31,18 @@ def test_what_is_left_out_has_its_default(minimal: Path) -> None:
     recipe = load_recipe(minimal)
     assert recipe == Recipe.model_validate(DATA)
     assert recipe.data.root == Path("images")
+
+
+def test_fine_tuning_sees_images_as_the_shipped_network_did() -> None:
+    config, _ = read_config(CONFIGS.parent / "checkpoints" / "transxv2s_net")
+    assert load_recipe(CONFIGS / "finetune.yaml").preprocessing == config.preprocessing
+
+
+def test_epochs_are_not_set_where_minutes_decide(tmp_path: Path) -> None:
+    timed = write(tmp_path, DATA | {"minutes": 50})
+    with pytest.raises(ConfigError, match=r"trains for 50 minutes, whatever epochs is: set minutes=null too"):
+        load_recipe(timed, ["epochs=8"])
+    assert load_recipe(timed, ["epochs=8", "minutes=null"]).minutes is None
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ def test_trust_scores_count_what_is_referred_and_what_is_answered() -> None:
     rows = np.array([seen_melanoma, missed_melanoma, suspicious_nevus, clear_nevus])
     judge = Judge(plain_trust(limit=0.35, min_confidence=0.5, max_suspicion=0.2), ISIC2019)
     evidence = judge.evidence(np.log(rows.clip(1e-12)), np.zeros((4, 1)), [()] * 4)
-    assert trust_scores(evidence, np.array([0, 0, 1, 1]), judge) == {
+    labels = np.array([0, 0, 1, 1])
+    assert trust_scores(evidence, labels, "abcd", judge) == {
         "coverage": 3 / 4,
         "set_size": 5 / 4,
         "referred": 1 / 4,
@@ -26,3 +27,5 @@ def test_trust_scores_count_what_is_referred_and_what_is_answered() -> None:
         "safe": 1 / 2,
         "accuracy_of_answers": 2 / 3,
     }
+    three = trust_scores(evidence, labels, "aacd", judge)
+    assert (three["coverage"], three["safe"], three["referred"]) == (2.5 / 3, 0.5, 1 / 3), "each lesion once"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from transxv2s.ablation.result import Line
+from transxv2s.ablation.result import Line, label
 from transxv2s.evaluation.figures import ACCENT, INK, LINE, MUTED, WARNING
 
 PANELS = {
@@ -24,15 +24,11 @@ def draw(lines: Sequence[Line], source: str) -> Figure:
     for axes, (score, title) in zip(panels, PANELS.items(), strict=True):
         _panel(axes, lines, score)
         axes.set_title(title, fontsize=10, color=INK)
-    panels[0].set_yticks(range(len(lines)), [_label(line) for line in lines])
+    panels[0].set_yticks(range(len(lines)), [" ".join(label(line)) for line in lines])
     panels[0].invert_yaxis()
     if any(line["quoted"] for line in lines):
         canvas.supxlabel(f"bars: 95 % over lesions; small dots: seeds; crosses: {source}", fontsize=9)
     return canvas
-
-
-def _label(line: Line) -> str:
-    return f"{line['name']} (unconverged)" if line["still_rising"] else line["name"]
 
 
 def _panel(axes: Axes, lines: Sequence[Line], score: str) -> None:

@@ -67,7 +67,7 @@ class Plan(Section):
         recipe: File of the recipe that all rows start from.
         set: What all rows change of it.
         seeds: Each row is trained once with each.
-        reference: Differences are taken from the previous row (each adds one thing) or from the first.
+        reference: Differences are taken from the previous row (each adds one thing), from the first, or not.
         subset: The images that are scored: "validation" to choose by, "test" to report.
         rows: The lines of the table.
         source: Of the quoted figures.
@@ -77,7 +77,7 @@ class Plan(Section):
     recipe: Path
     set: Changes = {}
     seeds: tuple[int, ...] = Field(default=(0, 1), min_length=1)
-    reference: Literal["previous", "first"] = "previous"
+    reference: Literal["previous", "first", "none"] = "previous"
     subset: Literal["validation", "test"] = "test"
     rows: tuple[Row, ...] = Field(min_length=1)
     source: str = "quoted"
@@ -106,8 +106,8 @@ class Plan(Section):
         return " or ".join(dict.fromkeys(budgets))
 
     def reference_of(self, place: int) -> int | None:
-        """Place of the row that a row is compared with; None for the first."""
-        if place == 0:
+        """Place of the row that a row is compared with; None for the first, or for all."""
+        if place == 0 or self.reference == "none":
             return None
         return 0 if self.reference == "first" else place - 1
 

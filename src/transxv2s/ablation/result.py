@@ -13,7 +13,14 @@ from transxv2s.ablation.runs import folder_of, scored
 from transxv2s.ablation.speed import read_speed
 from transxv2s.checkpoint import read_config
 from transxv2s.nets import count_parameters, network
-from transxv2s.scoring import Interval, Intervals, lesion_bootstrap, paired_difference
+from transxv2s.scoring import (
+    Interval,
+    Intervals,
+    Scored,
+    lesion_bootstrap,
+    paired_difference,
+    unpaired_difference,
+)
 from transxv2s.training.curves import METRICS, SCORE, history, points
 from transxv2s.training.run import CHECKPOINT
 from transxv2s.training.scored import ScoredImages
@@ -40,11 +47,15 @@ class Line(TypedDict):
         by_seed: The same scores of each seed's run.
         recall: Of each class, mean over the seeds.
         f1: Of each class.
-        versus: Name of the row compared with; None where there is none, or it scored other images.
-        difference: This row minus that one, on the same images and draws, over the seeds that both have.
+        versus: Name of the row compared with, if any.
+        difference: This row minus that one, over the seeds that both have.
+        paired: Whether both scored the same images, so that the difference is of the same draws of lesions.
         still_rising: Whether the validation score of any run still rose when its budget was spent.
         conclusive: Whether the difference says something: neither of the two rows was still rising.
         quoted: What was published.
+        split: Digest of the split.
+        images: Of each subset.
+        leaky: Whether held-out images share something with those of training, as the recipe declares.
     """
 
     name: str
@@ -56,9 +67,19 @@ class Line(TypedDict):
     f1: dict[str, Interval]
     versus: str | None
     difference: Scores | None
+    paired: bool
     still_rising: bool
     conclusive: bool
     quoted: dict[str, float]
+    split: str | None
+    images: dict[str, int]
+    leaky: bool
+
+
+def label(line: Line) -> list[str]:
+    """Name of a row, and what a reader must know before its scores are believed."""
+    marks = {"(leaky)": line["leaky"], "(unconverged)": line["still_rising"]}
+    return [line["name"], *(mark for mark, holds in marks.items() if holds)]
 
 
 def lines(plan: Plan, out: Path) -> list[Line]:
@@ -81,7 +102,7 @@ def _line(
     other: tuple[str, dict[int, ScoredImages]] | None,
     folders: Sequence[Path],
 ) -> Line:
-    versus, difference = _difference(runs, other)
+    versus, difference, paired = _difference(runs, other)
     line: Line = {
         "name": row.name,
         "parameters": None,
@@ -92,9 +113,13 @@ def _line(
         "f1": {},
         "versus": versus,
         "difference": difference,
+        "paired": paired,
         "still_rising": any(still_rising(validation_scores(folder)) for folder in folders),
         "conclusive": False,
         "quoted": row.quoted.model_dump(exclude_none=True) if row.quoted else {},
+        "split": None,
+        "images": {},
+        "leaky": False,
     }
     if runs:
         first = next(iter(runs.values()))
@@ -103,6 +128,9 @@ def _line(
         with torch.device("meta"):  # nothing is computed, so no weights are drawn
             made = network(config.variant, len(config.classes))
         line["parameters"] = count_parameters(made)["total"]
+        protocol: dict[str, Any] = dict(config.training)
+        line["split"], line["images"] = protocol["split_digest"], protocol["images"]
+        line["leaky"] = protocol["leaky"]
         line["scores"] = _headline(intervals)
         by_seed = [_headline(_intervals([run])) for run in runs.values()]
         line["by_seed"] = {name: [one[name]["value"] for one in by_seed] for name in HEADLINE}
@@ -130,7 +158,7 @@ def _headline(intervals: Intervals) -> Scores:
 
 
 def _intervals(runs: Sequence[ScoredImages]) -> Intervals:
-    return lesion_bootstrap(_answers(runs), runs[0].labels, runs[0].lesions)
+    return lesion_bootstrap(*_scored(runs))
 
 
 def _answers(runs: Sequence[ScoredImages]) -> NDArray[np.float64]:
@@ -144,28 +172,32 @@ def _answers(runs: Sequence[ScoredImages]) -> NDArray[np.float64]:
 
 def _difference(
     runs: dict[int, ScoredImages], other: tuple[str, dict[int, ScoredImages]] | None
-) -> tuple[str | None, Scores | None]:
-    """Name of the other row and the paired difference from it; None twice where that cannot be had."""
+) -> tuple[str | None, Scores | None, bool]:
+    """Name of the other row, the difference from it, and whether it is paired."""
     if other is None:
-        return None, None
+        return None, None, False
     name, others = other
     common = sorted(runs.keys() & others.keys())
-    if not common or runs[common[0]].images != others[common[0]].images:
-        return None, None
-    first = runs[common[0]]
-    mine, theirs = (_answers([of[seed] for seed in common]) for of in (runs, others))
-    return name, _headline(paired_difference(mine, theirs, first.labels, first.lesions))
+    if not common:
+        return name, None, False
+    mine, theirs = (_scored([of[seed] for seed in common]) for of in (runs, others))
+    if runs[common[0]].images != others[common[0]].images:
+        return name, _headline(unpaired_difference(mine, theirs)), False
+    found = paired_difference(mine.probabilities, theirs.probabilities, mine.labels, mine.lesions)
+    return name, _headline(found), True
+
+
+def _scored(runs: Sequence[ScoredImages]) -> Scored:
+    return Scored(_answers(runs), runs[0].labels, runs[0].lesions)
 
 
 def content(plan: Plan, out: Path) -> dict[str, Any]:
-    """All that the table and the figure show, ready for JSON; machine and split of the first finished run."""
+    """All that the table and the figure show, ready for JSON; the machine is of the first finished run."""
     done = [folder_of(out, row, seed) for row in plan.rows for seed in scored(plan, out, row)]
     protocol = read_config(done[0] / CHECKPOINT)[0].training if done else {}
     return {
         "plan": plan.model_dump(mode="json", exclude={"rows"}),
         "machine": protocol.get("machine"),
-        "split": protocol.get("split_digest"),
-        "images": protocol.get("images"),
         "budget": plan.budget,
         "holds": HOLDS,
         "speed": read_speed(out),

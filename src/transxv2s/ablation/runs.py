@@ -5,6 +5,8 @@ from pathlib import Path
 
 from transxv2s.ablation.plan import Plan, Row, slug
 from transxv2s.checkpoint import CONFIG_FILE, read_config
+from transxv2s.errors import ConfigError
+from transxv2s.training.recipe import load_recipe
 from transxv2s.training.run import CHECKPOINT, RECIPE_FILE, train
 from transxv2s.training.scored import PREDICTIONS, ScoredImages
 
@@ -14,16 +16,31 @@ def folder_of(out: Path, row: Row, seed: int) -> Path:
     return out / f"{slug(row.name)}-seed{seed}"
 
 
-def finished(run_dir: Path) -> bool:
-    """Whether a run has written its checkpoint, the last thing it does."""
-    return (run_dir / CHECKPOINT / CONFIG_FILE).exists()
+def finished(plan: Plan, out: Path, row: Row, seed: int) -> bool:
+    """Whether a run has written its checkpoint, the last thing it does.
+
+    Raises:
+        ConfigError: It has, by another recipe than the plan's.
+    """
+    run_dir = folder_of(out, row, seed)
+    if not (run_dir / CHECKPOINT / CONFIG_FILE).exists():
+        return False
+    if load_recipe(run_dir / RECIPE_FILE) != plan.recipe_of(row, seed):
+        raise ConfigError(
+            f"the run in {run_dir} is of another recipe than the plan's: move it, or name another --out"
+        )
+    return True
 
 
 def missing(plan: Plan, out: Path) -> Iterator[tuple[Row, int]]:
-    """Runs that are not finished: all rows with one seed before the next seed."""
+    """Runs that are not finished: all rows with one seed before the next seed.
+
+    Raises:
+        ConfigError: A finished run is of another recipe.
+    """
     for seed in plan.seeds:
         for row in plan.rows:
-            if not finished(folder_of(out, row, seed)):
+            if not finished(plan, out, row, seed):
                 yield row, seed
 
 
@@ -44,14 +61,14 @@ def scored(plan: Plan, out: Path, row: Row) -> dict[int, ScoredImages]:
     """Predictions of a row's finished runs, by seed.
 
     Raises:
+        ConfigError: A finished run is of another recipe.
         DataError: A file of a finished run is missing or damaged.
     """
-    folders = {seed: folder_of(out, row, seed) for seed in plan.seeds}
+    folders = {seed: folder_of(out, row, seed) for seed in plan.seeds if finished(plan, out, row, seed)}
     return {
         seed: ScoredImages.read(
             folder / PREDICTIONS.format(plan.subset),
             read_config(folder / CHECKPOINT)[0].classes,
         )
         for seed, folder in folders.items()
-        if finished(folder)
     }

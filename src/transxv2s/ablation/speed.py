@@ -26,7 +26,7 @@ class Speed(TypedDict):
     """What was measured.
 
     Attributes:
-        how: On what, and in which precision and batch.
+        how: On what, in which precision, batch and size of images.
         images_per_second: By row.
     """
 
@@ -56,7 +56,7 @@ def measure_speed(plan: Plan, out: Path) -> None:
         f"{platform.machine()}, {torch.get_num_threads()} threads" if device.type == "cpu" else device.type
     )
     speed: Speed = {
-        "how": f"float32, batch {BATCH}, {machine}, torch {torch.__version__}",
+        "how": f"float32, batch {BATCH}, {_sizes(plan)} px, {machine}, torch {torch.__version__}",
         "images_per_second": {name: round(BATCH * timing.rate(), 2) for name, timing in timings.items()},
     }
     write_whole(out / SPEED, json.dumps(speed, indent=1) + "\n")
@@ -68,5 +68,13 @@ def _engine(plan: Plan, row: Row, device: torch.device) -> Eager:
 
 
 def _squares(plan: Plan, row: Row) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    size = plan.recipe_of(row, plan.seeds[0]).preprocessing.size
+    size = _size(plan, row)
     return np.random.default_rng(0).integers(0, 256, (BATCH, size, size, 3), np.uint8)
+
+
+def _sizes(plan: Plan) -> str:
+    return " or ".join(dict.fromkeys(str(_size(plan, row)) for row in plan.rows))
+
+
+def _size(plan: Plan, row: Row) -> int:
+    return plan.recipe_of(row, plan.seeds[0]).preprocessing.size

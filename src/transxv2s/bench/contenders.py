@@ -47,13 +47,21 @@ class Contender:
 def our_engines(
     checkpoint: Checkpoint, names: Sequence[str], device: torch.device
 ) -> tuple[list[Contender], dict[str, str]]:
-    """Those of our engines that can be used here, the reference first; and of the others, why not."""
+    """Those of our engines that can be used here, the reference first; and of the others, why not.
+
+    Each answers an image: what compiles does so then, and may fail in as many ways as there are compilers.
+    """
     found, missing = [], {}
+    size = checkpoint.config.preprocessing.size
     for name in dict.fromkeys([engines.REFERENCE, *names]):
         try:
             engine = engines.load(name, checkpoint, device)
+            engine.run(np.zeros((1, size, size, 3), np.uint8))
         except TransXV2SError as error:
             missing[name] = str(error)
+            continue
+        except Exception as error:
+            missing[name] = f"it failed at its first image ({type(error).__name__}: {error})"
             continue
         role: Role = "reference" if name == engines.REFERENCE else "engine"
         found.append(Contender(role, engine.name, engine.precision, engine.run, engine))

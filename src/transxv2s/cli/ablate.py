@@ -55,7 +55,8 @@ def ablate(
     if as_json:
         typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
     else:
-        Console().print(_table(found))
+        for table in (_table(found), _classes(found, "recall"), _classes(found, "f1")):
+            Console().print(table)
         typer.echo(f"{folder / 'results.json'}, {folder / 'figure.png'}")
 
 
@@ -111,15 +112,34 @@ def _table(found: dict[str, Any]) -> "Table":
     return table
 
 
+def _classes(found: dict[str, Any], key: str) -> "Table":
+    """A score of each class; of an unfinished row nothing."""
+    from rich.table import Table
+
+    title = {"recall": "Recall of each class", "f1": "F1 of each class"}[key]
+    table = Table(title=title)
+    codes = list(dict.fromkeys(code for line in found["rows"] for code in line[key]))
+    for heading in ("", *codes):
+        table.add_column(heading)
+    for line in found["rows"]:
+        if line[key]:
+            table.add_row(line["name"], *(_interval(line[key][code], between="\n") for code in line[key]))
+    return table
+
+
 def _cells(line: "Line") -> list[str]:
+    from transxv2s.ablation.result import label
+
     scores, difference = line["scores"], line["difference"]
-    name = f"{line['name']}\n(unconverged)" if line["still_rising"] else line["name"]
+    name = "\n".join(label(line))
     if scores is None:
         return [name, "", "open", *[""] * 2, *[_quoted(line, key) for key in SHOWN]]
     parameters = f"{(line['parameters'] or 0) / 1e6:.2f} M"
     change = _interval(difference["balanced_accuracy"], "+") if difference else ""
     if difference and not line["conclusive"]:
         change += "\n(inconclusive)"
+    if difference and not line["paired"]:
+        change += "\n(other images)"
     shown = [f"{_interval(scores[key])}{_quoted(line, key)}" for key in SHOWN]
     return [
         name,
@@ -135,8 +155,8 @@ def _quoted(line: "Line", key: str) -> str:
     return f"\n[italic]{line['quoted'][key]:.3f}[/]" if key in line["quoted"] else ""
 
 
-def _interval(interval: "Interval", sign: str = "") -> str:
+def _interval(interval: "Interval", sign: str = "", between: str = " ") -> str:
     value, low, high = interval["value"], interval["low"], interval["high"]
     if value is None or low is None or high is None:
         return "–"
-    return f"{value:{sign}.3f} ({low:{sign}.3f}–{high:{sign}.3f})"
+    return f"{value:{sign}.3f}{between}({low:{sign}.3f}–{high:{sign}.3f})"

@@ -51,7 +51,7 @@ def judge(checkpoint: Path | None, trial: Trial, out: Path, as_json: bool) -> No
     from transxv2s.classifier import default_checkpoint, usable_device
     from transxv2s.datasets import ham10000
     from transxv2s.evaluation.run import Chosen
-    from transxv2s.explain.faithfulness import Summary, run_evaluation, table
+    from transxv2s.explain.faithfulness import Summary, agreement_table, run_evaluation, table
     from transxv2s.files import make_folders
 
     make_folders(out)
@@ -71,7 +71,8 @@ def judge(checkpoint: Path | None, trial: Trial, out: Path, as_json: bool) -> No
         typer.echo(json.dumps(results, indent=2))
         return
     console = Console(highlight=False, markup=False)
-    console.print(table(cast(Summary, results)))
+    for shown in (table, agreement_table):
+        console.print(shown(cast(Summary, results)))
     for method, verdict in results["verdicts"].items():
         for failure in verdict["failures"]:
             console.print(f"{method}: {failure}")

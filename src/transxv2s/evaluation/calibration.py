@@ -23,9 +23,11 @@ from transxv2s.evaluation.outputs import group_of, outputs_of
 from transxv2s.evaluation.reliability_figure import reliability_before_and_after
 from transxv2s.evaluation.run import Chosen
 from transxv2s.files import make_folders, write_whole
+from transxv2s.scoring.bootstrap import lesion_numbers
 from transxv2s.scoring.calibration import calibration
+from transxv2s.scoring.shares import Pair, lesion_shares
 from transxv2s.trust.calibration import softmax
-from transxv2s.trust.fitting import Fitted, Outputs, evenly_by_class, fit, learn_novelty
+from transxv2s.trust.fitting import Fitted, Outputs, evenly_by_class, evidence_of, fit, learn_novelty
 from transxv2s.trust.policy import Goals
 
 RESULTS, CURVE, RELIABILITY = "calibration.json", "operating_curve.png", "reliability.png"
@@ -181,13 +183,13 @@ def _refuse_seen(seen: SeenImages, records: Sequence[Record], prints: Fingerprin
 
 def _results(fitted: Fitted, outputs: Outputs, classifier: Classifier, images: _Images) -> dict[str, Any]:
     codes, trust = classifier.taxonomy.codes, fitted.trust
-    members = trust.sets.sets(fitted.held_out, outputs.groups if trust.sets.grouping else None)
+    members = evidence_of(trust, fitted.score, outputs, fitted.held_out).members
     return {
         "scaling": trust.scaling.kind,
         "choice": fitted.choice and fitted.choice.model_dump(mode="json"),
         "before": calibration(softmax(outputs.logits), outputs.labels, codes),
         "held_out": calibration(fitted.held_out, outputs.labels, codes),
-        "sets": {"coverage": _by_class(members, outputs, codes), "size": float(members.sum(1).mean())},
+        "sets": _sets(members, outputs, codes),
         "policy": trust.policy.model_dump(mode="json"),
         "referred_by": fitted.tuned.shares,
         "operating_curve": fitted.tuned.curve,
@@ -197,10 +199,17 @@ def _results(fitted: Fitted, outputs: Outputs, classifier: Classifier, images: _
     }
 
 
-def _by_class(members: NDArray[np.bool_], outputs: Outputs, codes: Sequence[str]) -> dict[str, float | None]:
-    """Share of each class's images whose set holds it, on the images that the sets were fitted on."""
-    found = {code: members[outputs.labels == k, k] for k, code in enumerate(codes)}
-    return {code: float(held.mean()) if held.size else None for code, held in found.items()}
+def _sets(members: NDArray[np.bool_], outputs: Outputs, codes: Sequence[str]) -> dict[str, Any]:
+    """Sets as users get them, on the images that they were fitted on; each lesion counts once.
+
+    `coverage`: of each class, the share of lesions whose set holds it; `size`: mean number of classes.
+    """
+    of = [outputs.labels == k for k in range(len(codes))]
+    pairs: list[Pair] = [(members[:, k] & mine, mine) for k, mine in enumerate(of)]
+    pairs.append((members.sum(1), np.ones(len(members))))
+    found = lesion_shares(pairs, lesion_numbers(outputs.lesions, len(members)), draws=1)
+    *coverage, size = (one["value"] for one in found)
+    return {"coverage": dict(zip(codes, coverage, strict=True)), "size": size}
 
 
 def _draw(fitted: Fitted, outputs: Outputs, codes: Sequence[str], report: Path) -> None:

@@ -9,6 +9,7 @@ from transxv2s.explain.methods import METHODS
 from transxv2s.explain.overlay import (
     CEILING,
     MASK_RANGE,
+    Field,
     colour_bar,
     enlarged,
     heat_overlay,
@@ -18,7 +19,7 @@ from transxv2s.explain.overlay import (
 from transxv2s.imaging.pipeline import Rgb
 
 SAME = "same for every class"
-EMPTY = "empty: nothing speaks for it"
+EMPTY = "empty: this method marks nothing, which says nothing about the answer"
 
 
 @dataclass(frozen=True)
@@ -90,15 +91,17 @@ def node_panels(square: Rgb, modules: Sequence[GraphAttention]) -> list[Panel]:
 
 
 def mask_panels(square: Rgb, modules: Sequence[GraphAttention]) -> list[Panel]:
-    """Each module's context mask over positions, as its collector makes it."""
+    """Each module's context masks over positions: its collector's, and its distributor's over its mean."""
+    return [
+        _mask_panel(square, f"{module.module} {part}", mask / mask.mean())
+        for module in modules
+        for part, mask in (("collector", module.collected), ("distributor", module.distributed))
+    ]
+
+
+def _mask_panel(square: Rgb, title: str, mask: Field) -> Panel:
+    """A mask (h, w) of mean 1."""
     low, high = MASK_RANGE
     bar = Bar(colour_bar(square), f"{low:g}", f"{high:g} × mean")
-    return [
-        Panel(
-            f"{module.module} mask",
-            f"{module.collected.min():.2f} to {module.collected.max():.2f} × mean",
-            mask_overlay(square, module.collected),
-            bar,
-        )
-        for module in modules
-    ]
+    caption = f"mask, {mask.min():.2f} to {mask.max():.2f} × mean"
+    return Panel(title, caption, mask_overlay(square, mask), bar)

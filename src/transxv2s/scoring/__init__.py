@@ -2,7 +2,14 @@
 
 from transxv2s.ages import age_band
 from transxv2s.scoring.alarms import Alarm, alarms
-from transxv2s.scoring.bootstrap import Interval, Intervals, lesion_bootstrap, paired_difference
+from transxv2s.scoring.bootstrap import (
+    Interval,
+    Intervals,
+    Scored,
+    lesion_bootstrap,
+    paired_difference,
+    unpaired_difference,
+)
 from transxv2s.scoring.curves import Curves, curves
 from transxv2s.scoring.malignancy import BinaryScore, Malignancy, malignancy
 from transxv2s.scoring.metrics import ClassScore, Scores, score
@@ -24,6 +31,7 @@ __all__ = [
     "OfficialScores",
     "Outcome",
     "Report",
+    "Scored",
     "Scores",
     "Subgroup",
     "Submission",
@@ -41,5 +49,6 @@ __all__ = [
     "report",
     "score",
     "subgroups",
+    "unpaired_difference",
     "write_submission",
 ]

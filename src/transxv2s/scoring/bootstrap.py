@@ -6,7 +6,7 @@ matrices by one matrix product, the areas under the curve from an order made onc
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -74,9 +74,21 @@ def bootstrap(
     Raises:
         InputError: No draws, or a level outside (0, 1).
     """
+    _check(draws, level)
+    return _intervals(_drawn(statistic, lesions, draws, seed), level)
+
+
+def _check(draws: int, level: float) -> None:
     if draws < 1 or not 0 < level < 1:
         raise InputError(f"a bootstrap needs at least 1 draw and 0 < level < 1, not {draws} and {level}")
-    metrics = np.concatenate([statistic(weights) for weights in _weightings(lesions, draws, seed)])
+
+
+def _drawn(statistic: Callable[[Floats], Floats], lesions: int, draws: int, seed: int) -> Floats:
+    """Metrics of all lesions once, and of each draw: (1 + D, M)."""
+    return np.concatenate([statistic(weights) for weights in _weightings(lesions, draws, seed)])
+
+
+def _intervals(metrics: Floats, level: float) -> list[Interval]:
     tail = (1 - level) / 2
     return [_interval(value, drawn, tail) for value, *drawn in metrics.T]
 
@@ -228,3 +240,31 @@ def paired_difference(
         level=level,
     )
     return _named(difference)
+
+
+class Scored(NamedTuple):
+    """What a model says of some images: arguments of `lesion_bootstrap`."""
+
+    probabilities: npt.ArrayLike
+    labels: npt.ArrayLike
+    lesions: Sequence[object]
+
+
+def unpaired_difference(
+    first: Scored, second: Scored, *, draws: int = DRAWS, seed: int = 0, level: float = LEVEL
+) -> Intervals:
+    """First model minus second on images of its own: the lesions of both are drawn independently.
+
+    Raises:
+        InputError: The arguments do not fit each other.
+    """
+    _check(draws, level)
+    metrics, classes = [], set()
+    for place, (probabilities, labels, lesions) in enumerate((first, second)):
+        lesion = lesion_numbers(lesions, len(np.asarray(labels)))
+        model = _Model(probabilities, labels, lesion)
+        classes.add(model.classes)
+        metrics.append(_drawn(model.scores, int(lesion.max()) + 1, draws, seed + place))
+    if len(classes) > 1:
+        raise InputError(f"the models have {' and '.join(map(str, sorted(classes)))} classes: map them first")
+    return _named(_intervals(metrics[0] - metrics[1], level))

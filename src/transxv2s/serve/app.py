@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from anyio import to_thread
@@ -12,7 +13,7 @@ from sqlalchemy import select
 
 from transxv2s.classifier import default_checkpoint
 from transxv2s.errors import ConfigError, TransXV2SError
-from transxv2s.serve import bounded, deletion, ownership, security, web
+from transxv2s.serve import audit, bounded, deletion, ownership, security, web
 from transxv2s.serve.api import (
     about,
     exports,
@@ -101,6 +102,8 @@ def _opened(settings: Settings) -> Database:
     database = Database(settings.database)
     upgrade(database)
     with database.writing() as session:
+        if audit.origin(session) is None:  # by its first entry a folder of images knows its database
+            audit.note(session, "database.made", "database", actor=audit.SYSTEM, now=datetime.now(UTC))
         ownership.require(session, ImageStore(settings.images))
     if settings.needs_users:
         with database.reading() as found:

@@ -109,7 +109,7 @@ class ImageStore:
             return path.read_text(encoding="ascii", errors="replace") if path.exists() else None
 
     def name_owner(self, owner: str | None) -> None:
-        """Has an existing folder name its owner, or nobody.
+        """Has the folder, which is made if need be, name its owner, or nobody.
 
         Raises:
             StorageUnavailableError: It cannot be written.
@@ -119,6 +119,7 @@ class ImageStore:
             if owner is None:
                 path.unlink(missing_ok=True)
                 return
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with replacing(path) as stream:
                 stream.write(owner.encode())
             self._settle()

@@ -30,7 +30,7 @@ def claim(session: Session, store: ImageStore) -> bool:
     """Whether the images in the folder are those of this database.
 
     A folder that names nobody becomes that of the database that refers to an image in it; one without images
-    is nobody's. Ask before images are written, or what refers to them is removed.
+    is anybody's, and that of who asks. Ask before images are written, or what refers to them is removed.
 
     Args:
         session: Inside `Database.writing`.
@@ -45,7 +45,7 @@ def claim(session: Session, store: ImageStore) -> bool:
     there = set(store.digests())
     if there and (owner is not None or there.isdisjoint(referred(session))):
         return False
-    store.name_owner(origin if there else None)
+    store.name_owner(origin)
     return True
 
 

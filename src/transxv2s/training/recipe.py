@@ -254,6 +254,11 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         raise ConfigError(f"{path} must hold keys and values, as in configs/paper.yaml")
     for override in overrides:
         _override(content, override)
+    named = {override.partition("=")[0] for override in overrides}
+    if "epochs" in named and "minutes" not in named and content.get("minutes"):
+        raise ConfigError(
+            f"{path} trains for {content['minutes']} minutes, whatever epochs is: set minutes=null too"
+        )
     try:
         recipe = Recipe.model_validate(content)
     except ValidationError as error:

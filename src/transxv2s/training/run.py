@@ -53,7 +53,9 @@ def train(recipe: Recipe, run_dir: Path, resume: bool = False) -> Path:
     data = LesionData(recipe)
     stopwatch = Stopwatch()
     task = build_task(recipe, data, stopwatch)
-    if devices.is_first() and not resume:  # not before: a start that fails is no run
+    if devices.is_first() and not resume:  # a start that fails is no run
+        data.prepare_data()
+        data.train_dataloader()
         _claim(recipe, run_dir)
     last, best = run_dir / LAST, run_dir / BEST
     with quiet(), trainer.explained(run_dir):

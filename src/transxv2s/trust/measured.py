@@ -1,12 +1,14 @@
 """What a network with its trust achieves on labelled images, as its checkpoint tells it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from transxv2s.scoring import report
-from transxv2s.scoring.arrays import share
+from transxv2s.scoring.bootstrap import lesion_numbers
+from transxv2s.scoring.shares import Pair, lesion_shares
 from transxv2s.taxonomy import Taxonomy
 from transxv2s.trust.fitting import Fitted, Outputs
 from transxv2s.trust.judgement import Judge
@@ -37,14 +39,16 @@ def measured(
     )
     return {
         **scores,
-        "trust": trust_scores(evidence, outputs.labels, judge),
+        "trust": trust_scores(evidence, outputs.labels, outputs.lesions, judge),
         "quality_counts": bool(outputs.quality),
         "split": words,
     }
 
 
-def trust_scores(evidence: Evidence, labels: NDArray[np.intp], judge: Judge) -> dict[str, float | None]:
-    """How prediction sets and referral do, as shares; None where there is no such image.
+def trust_scores(
+    evidence: Evidence, labels: NDArray[np.intp], lesions: Sequence[str], judge: Judge
+) -> dict[str, float | None]:
+    """How prediction sets and referral do: shares in which each lesion counts once, None where there is none.
 
     `coverage` of the sets and their mean `set_size`; the share `referred` of all, of the lesions that need an
     expert and of the others; `safe`, the share of the former that are recognised as such or referred;
@@ -52,13 +56,15 @@ def trust_scores(evidence: Evidence, labels: NDArray[np.intp], judge: Judge) -> 
     """
     sent = np.array([bool(found) for found in judge.reasons(evidence)])
     needs = needing_expert(judge.taxonomy)
-    ought, right = needs[labels], evidence.predicted == labels
-    return {
-        "coverage": share(evidence.members[np.arange(len(labels)), labels]),
-        "set_size": float(evidence.members.sum(axis=1).mean()),
-        "referred": share(sent),
-        "referred_needing_expert": share(sent[ought]),
-        "referred_benign": share(sent[~ought]),
-        "safe": share((sent | needs[evidence.predicted])[ought]),
-        "accuracy_of_answers": share(right[~sent]),
+    ought, every = needs[labels], np.ones(len(labels), dtype=bool)
+    pairs: dict[str, Pair] = {
+        "coverage": (evidence.members[np.arange(len(labels)), labels], every),
+        "set_size": (evidence.members.sum(axis=1), every),
+        "referred": (sent, every),
+        "referred_needing_expert": (sent & ought, ought),
+        "referred_benign": (sent & ~ought, ~ought),
+        "safe": ((sent | needs[evidence.predicted]) & ought, ought),
+        "accuracy_of_answers": ((evidence.predicted == labels) & ~sent, ~sent),
     }
+    found = lesion_shares(list(pairs.values()), lesion_numbers(lesions, len(labels)), draws=1)
+    return {name: one["value"] for name, one in zip(pairs, found, strict=True)}

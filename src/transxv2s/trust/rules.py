@@ -15,6 +15,7 @@ from transxv2s.taxonomy import DiagnosticClass, Taxonomy
 from transxv2s.trust.policy import ReferralPolicy
 
 Booleans = NDArray[np.bool_]
+LEAST = 1e-4  # of the probabilities that are told in figures
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ def _suspicious_words(
     policy: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy, i: int
 ) -> Sequence[str]:
     chance, limit = (_percent(p) for p in (evidence.suspicion(taxonomy)[i], policy.max_suspicion))
-    return [f"is {_suspects(taxonomy)} with a probability of {chance}: from {limit} an expert looks"]
+    when = f"from {limit} an expert looks" if policy.max_suspicion else "an expert looks at every such answer"
+    return [f"is {_suspects(taxonomy)} with a probability of {chance}: {when}"]
 
 
 def _mixed(policy: ReferralPolicy, evidence: Evidence, taxonomy: Taxonomy) -> Booleans:
@@ -215,5 +217,7 @@ def _suspects(taxonomy: Taxonomy) -> str:
 
 
 def _percent(share: float) -> str:
-    """With enough digits to tell small shares from none: 0.4 %, 7 %, 57 %."""
+    """With enough digits to tell small shares from none: under 0.01 %, 0.4 %, 7 %, 57 %."""
+    if 0 < share < LEAST:
+        return f"under {100 * LEAST:g} %"
     return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.0f} %"

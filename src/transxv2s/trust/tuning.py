@@ -35,9 +35,9 @@ class Point(TypedDict):
     Attributes:
         sensitivity: The goal it was tuned for.
         max_suspicion: Of the policy.
-        referred: Of all images.
-        safe: Of the malignant or precancerous: recognised as such, or referred.
-        accuracy_of_answers: Right among those not referred.
+        referred: Of all images, as the budget counts.
+        safe: Of the malignant or precancerous lesions, as the floors count: recognised as such, or referred.
+        accuracy_of_answers: Right among the images not referred.
     """
 
     sensitivity: float
@@ -241,18 +241,26 @@ def _share(policy: ReferralPolicy, labelled: Labelled) -> float:
 def _point(policy: ReferralPolicy, labelled: Labelled) -> Point:
     evidence, needs = labelled.evidence, needing_expert(labelled.taxonomy)
     sent, ought = referred(policy, evidence, labelled.taxonomy), needs[labelled.labels]
-    safe, right = (sent | needs[evidence.predicted])[ought], evidence.predicted == labelled.labels
+    safe, right = sent | needs[evidence.predicted], evidence.predicted == labelled.labels
     return {
         "sensitivity": policy.goals.sensitivity,
         "max_suspicion": policy.max_suspicion,
         "referred": float(sent.mean()),
-        "safe": _mean(safe),
+        "safe": _of_lesions(safe[ought], list(compress(labelled.lesions, ought))),
         "accuracy_of_answers": _mean(right[~sent]),
     }
 
 
 def _mean(hits: Booleans) -> float | None:
     return float(hits.mean()) if hits.size else None
+
+
+def _of_lesions(hits: Booleans, lesions: Sequence[str]) -> float | None:
+    """The share of hits, each lesion counting once."""
+    if not hits.size:
+        return None
+    _, lesion, images = np.unique(np.asarray(lesions, dtype=object), return_inverse=True, return_counts=True)
+    return float(np.average(hits, weights=1 / images[lesion]))
 
 
 def _curve(policy: ReferralPolicy, labelled: Labelled) -> list[Point]:

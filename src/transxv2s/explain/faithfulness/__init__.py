@@ -5,7 +5,7 @@ from transxv2s.explain.faithfulness.controls import CONTROLS
 from transxv2s.explain.faithfulness.measures import MEASURES, Subject
 from transxv2s.explain.faithfulness.run import evaluate, run_evaluation, subject_of
 from transxv2s.explain.faithfulness.summary import LIMIT, Summary, Verdict, summarise
-from transxv2s.explain.faithfulness.table import table
+from transxv2s.explain.faithfulness.table import agreement_table, table
 
 __all__ = [
     "CONTROLS",
@@ -15,6 +15,7 @@ __all__ = [
     "Subject",
     "Summary",
     "Verdict",
+    "agreement_table",
     "choose",
     "evaluate",
     "prepare",

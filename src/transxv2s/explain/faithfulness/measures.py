@@ -144,7 +144,7 @@ def _controls(case: Case, seed: int) -> dict[str, Map]:
 
 
 def _of_map(score: Score, case: Case, values: Map, seed: int) -> Row:
-    order, row = ranking(values, seed), Row()
+    order, row = ranking(values, controls.random_map(values.shape, seed + 1)), Row()
     for name, baseline in BASELINES.items():
         deletion, insertion = deletion_and_insertion(score, case.image, baseline(case.image), order)
         row |= {f"deletion_{name}": deletion, f"insertion_{name}": insertion}

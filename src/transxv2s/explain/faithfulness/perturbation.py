@@ -56,19 +56,21 @@ def mean_colour(image: Tensor) -> Tensor:
 BASELINES = {"blurred": blurred, "mean_colour": mean_colour}
 
 
-def ranking(values: Map, seed: int) -> Order:
+def ranking(values: Map, ties: Map) -> Order:
     """Positions from the most to the least relevant.
 
-    Equals, such as all that a rectifier cut off, come in random order: in the order of the image its upper
-    half would count as more relevant.
+    Args:
+        values: A heat map (H, W).
+        ties: Of the same shape; what orders equals, such as all that a rectifier cut off. It should know
+            nothing and be as coarse as heat maps are: equals in the order of the image would count its upper
+            half as more relevant, and scattered pixel by pixel they would hide nothing when they are removed.
 
     Raises:
         InputError: The map is not (H, W) or not finite.
     """
     if values.ndim != 2 or not np.isfinite(values).all():
         raise InputError(f"a heat map must be finite and (height, width), not {values.shape}")
-    shuffled = np.random.default_rng(seed).permutation(values.size)
-    return np.asarray(shuffled[np.argsort(-values.ravel()[shuffled], kind="stable")])
+    return np.lexsort((-ties.ravel(), -values.ravel()))
 
 
 def leading(order: Order, share: float, shape: tuple[int, ...]) -> Places:

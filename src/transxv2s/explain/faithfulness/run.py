@@ -156,6 +156,7 @@ def _settings(subject: Subject, randomised: int) -> dict[str, Any]:
         "road_shares": list(road.SHARES),
         "road_noise": road.NOISE,
         "band": BAND,
+        "ties": "by a coarse random map",
         "stages": list(subject.randomised),
         "randomised_images": randomised,
     }

@@ -1,4 +1,4 @@
-"""The summary for a terminal."""
+"""The summary for a terminal: the measures, and how far methods agree."""
 
 from rich.table import Table
 
@@ -23,6 +23,16 @@ def table(summary: Summary) -> Table:
         passes = "control" if found is None else "yes" if found["passes"] else "no"
         measures, after = (_cell(means[name]) for name in MEASURES), (_after(means, s) for s in stages)
         shown.add_row(method, *measures, *after, passes)
+    return shown
+
+
+def agreement_table(summary: Summary) -> Table:
+    """Mean rank correlation between the maps of two methods or controls."""
+    shown = Table(title="Agreement: mean rank correlation of two maps")
+    for heading in ("", *summary["means"]):
+        shown.add_column(heading, justify="right" if heading else "left")
+    for method, means in summary["means"].items():
+        shown.add_row(method, *(_cell(means[f"agrees_{other}"]) for other in summary["means"]))
     return shown
 
 
