@@ -69,9 +69,15 @@ def by_parameters(network: TransXV2SNet, x: Tensor, number: int) -> dict[str, Te
 
 
 def test_layers_with_a_bias_have_the_terms_that_their_parameters_say() -> None:
+    """Of the class whose least term is largest: of a tiny one rounding would be a great part."""
     network, x = in_double(shared()), images().double()
-    (terms,) = full_gradient(Observation(network, x, torch.tensor([[3]])))
-    for kind, expected in by_parameters(network, x, 3).items():
+    said = {}
+    for number in range(8):
+        network.zero_grad()
+        said[number] = by_parameters(network, x, number)
+    number = max(said, key=lambda n: min(term.abs().item() for term in said[n].values()))
+    (terms,) = full_gradient(Observation(network, x, torch.tensor([[number]])))
+    for kind, expected in said[number].items():
         assert expected.abs() > 1e-3
         actual = total([term for term in terms if term.name == kind])[0]
         torch.testing.assert_close(actual, expected, rtol=RELATIVE, atol=0)
