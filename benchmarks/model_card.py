@@ -1,6 +1,8 @@
 """The tables of MODEL_CARD.md, as markdown, from what `transxv2s evaluate` wrote of the test part.
 
-python benchmarks/model_card.py experiments/shipped_test.json
+A test holds the card and the README to what is kept of that evaluation.
+
+    python benchmarks/model_card.py experiments/shipped_test.json
 """
 
 import argparse
