@@ -1,5 +1,6 @@
 """What became of the promise of prediction sets, against a count lesion by lesion."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ LABEL = LESION % 7  # of ISIC 2018: AKIEC is the fourth
 HELD = RANDOM.random((SIZE, 8)) < 0.4
 HELD[np.arange(SIZE), RANDOM.integers(8, size=SIZE)] = True
 SOURCES = ["AB"[n % 2] for n in LESION]
+AGES = [("0–29", "70+", None)[n % 3] for n in LESION]
 PARTS = {code: [code] for code in ISIC2018.codes} | {"AKIEC": ["AK", "SCC"]}
 
 
@@ -28,7 +30,8 @@ def promise(**changes: Any) -> PredictionSets:
 
 
 def judged(sources: list[str] = SOURCES) -> Judged:
-    return Judged(HELD, LABEL, [f"l{n}" for n in LESION], sources, ISIC2019, ISIC2018)
+    groupings: dict[str, Sequence[str | None]] = {"source": sources, "age": AGES}
+    return Judged(HELD, LABEL, [f"l{n}" for n in LESION], groupings, ISIC2019, ISIC2018)
 
 
 def counted(rows: list[int], hits: list[float]) -> float:
@@ -87,6 +90,15 @@ def test_a_single_source_has_no_table() -> None:
     found = set_outcomes(judged(["A"] * SIZE), promise())
     assert list(found["tables"]) == ["all", "class"]
     assert (found["promised"], found["to_each"]) == (0.9, "class")
+
+
+def test_sets_by_age_are_judged_by_age() -> None:
+    by_age = promise(grouping="age", groups={"70+": promise().limits})
+    found = set_outcomes(judged(), by_age)["tables"]
+    assert list(found) == ["all", "class", "source", "age"]
+    held = judged().covered().astype(float).tolist()
+    old = [n for n in range(SIZE) if AGES[n] == "70+"]
+    assert row(found["age"], "70+")["coverage"]["value"] == pytest.approx(counted(old, held))
 
 
 def test_places() -> None:

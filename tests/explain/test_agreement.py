@@ -45,7 +45,7 @@ def ours(network: TransXV2SNet, method: str, target: str, x: Tensor, number: int
 
 def telling(network: TransXV2SNet, method: str, target: str, lesions: Tensor) -> tuple[Tensor, int]:
     """A lesion and a class of positive logit, by which the library divides, whose map is not empty."""
-    for x in lesions.split(1):
+    for x in (lesions[:1], lesions[1:]):
         for number in network(x)[0].argsort(descending=True).tolist():
             if network(x)[0, number] > 0 and ours(network, method, target, x, number).max() > 0.99:
                 return x, number

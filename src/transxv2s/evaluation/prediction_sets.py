@@ -1,6 +1,6 @@
 """Do prediction sets hold the true class as often as promised, and how large are they?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, TypedDict
 
 import numpy as np
@@ -66,7 +66,7 @@ class Judged(NamedTuple):
         held: Which of the network's K classes are in the sets, (N, K).
         labels: True classes (N,), positions in `target`.
         lesions: Which lesion each image shows, (N,).
-        sources: Where each image is from, (N,).
+        groupings: What each image is of, (N,), by "source" and "age".
         model: The network's classes.
         target: Those in which network and data set are compared.
     """
@@ -74,7 +74,7 @@ class Judged(NamedTuple):
     held: NDArray[np.bool_]
     labels: NDArray[np.intp]
     lesions: Sequence[str]
-    sources: Sequence[str | None]
+    groupings: Mapping[str, Sequence[str | None]]
     model: Taxonomy
     target: Taxonomy
 
@@ -90,7 +90,9 @@ class Judged(NamedTuple):
 
 
 def set_outcomes(judged: Judged, sets: PredictionSets) -> SetOutcomes:
-    """What became of a promise: in all, by class, and by source where there are several.
+    """What became of a promise: in all, by class, by source, and by what sets were calibrated by.
+
+    There is no table of a single source or age.
 
     Raises:
         InputError: The arrays do not go together, or an image has no lesion.
@@ -100,8 +102,9 @@ def set_outcomes(judged: Judged, sets: PredictionSets) -> SetOutcomes:
     covered, size = judged.covered(), judged.held.sum(axis=1)
     groupings: dict[str, Sequence[str | None]] = {"all": ["all"] * images}
     groupings["class"] = [codes[label] for label in judged.labels]
-    if len(set(judged.sources)) > 1:
-        groupings["source"] = judged.sources
+    for name in dict.fromkeys(filter(None, ("source", sets.grouping))):
+        if len(set(judged.groupings.get(name, ()))) > 1:
+            groupings[name] = judged.groupings[name]
 
     def row(table: str, group: str, chosen: NDArray[np.intp]) -> SetOutcome:
         each = np.ones(len(chosen))

@@ -142,7 +142,7 @@ def evaluate(
         predictions.members[chosen],
         scored.labels,
         scored.lesions,
-        [groupings["source"][i] for i in chosen],
+        {name: [groupings[name][i] for i in chosen] for name in ("source", "age")},
         model,
         target,
     )
