@@ -1,14 +1,18 @@
 """Whole runs on tiny images: what they write, and what they refuse."""
 
 import warnings
+from itertools import count
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
 
 from transxv2s.classifier import Classifier
 from transxv2s.errors import ConfigError
 from transxv2s.taxonomy import ISIC2019
-from transxv2s.training import run
+from transxv2s.training import run, validation
 from transxv2s.training.recipe import Network, Optimizer
 
 from .runs import train
@@ -50,6 +54,27 @@ def test_a_run_is_resumed_with_its_own_recipe(
     train(monkeypatch, recipe(data, epochs=1), tmp_path / "run")
     with pytest.raises(ConfigError, match="has another recipe"):
         run.train(recipe(data, epochs=2), tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize("choice", ["best", "last"])
+def test_the_weights_asked_for_are_published(
+    choice: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of three epochs is said to be the best."""
+    whole, epochs = validation.scores, count(1)
+
+    def falling(logits: Tensor, labels: Tensor) -> dict[str, float]:
+        return whole(logits, labels) | {"balanced_accuracy": 1 / next(epochs)}
+
+    monkeypatch.setattr(validation, "scores", falling)
+    train(monkeypatch, recipe(data, publish=choice), tmp_path / "run")
+    weights = {}
+    for name in ("best", "last"):
+        saved = torch.load(tmp_path / "run" / f"{name}.ckpt", weights_only=True)
+        weights[name] = saved["state_dict"]["network.linear.weight"]
+    assert not torch.equal(weights["best"], weights["last"])
+    published = load_file(tmp_path / "run" / "checkpoint" / "model.safetensors")["linear.weight"]
+    assert torch.equal(published, weights[choice].half())
 
 
 def test_local_xception_weights_need_an_xception(

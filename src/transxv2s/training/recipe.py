@@ -193,6 +193,8 @@ class Recipe(Section):
         sampling: How often classes are drawn: as they are, by the square root of their size, or all alike.
         loss: Told by its key `name`, see `losses`.
         averaging: Validate, choose and publish a running average of the weights; null is off.
+        publish: The "best" epoch by validation balanced accuracy, or the "last" weights. The best of many epochs
+            is the luckiest one, too: where the rate falls to 0 on schedule the last one is what it led to.
         early_stopping: Epochs without a better validation balanced accuracy before the run stops.
         epochs: Length of the run, unless `minutes` is given.
         minutes: Fit for so long instead; rate and image size then follow the clock (budgeted training, Li et
@@ -217,6 +219,7 @@ class Recipe(Section):
     batch_size: int = Field(default=16, ge=2)
     small_size: int = Field(default=96, ge=64)
     small_share: float = Field(default=0.0, ge=0, le=1)
+    publish: Literal["best", "last"] = "best"
     early_stopping: int | None = Field(default=3, ge=1)
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
     workers: int = Field(default=2, ge=0)

@@ -57,7 +57,8 @@ def train(recipe: Recipe, run_dir: Path, resume: bool = False) -> Path:
         data.prepare_data()
         data.train_dataloader()
         _claim(recipe, run_dir)
-    last, best = run_dir / LAST, run_dir / BEST
+    last = run_dir / LAST
+    published = {"best": run_dir / BEST, "last": last}[recipe.publish]
     with quiet(), trainer.explained(run_dir):
         lightning_trainer = trainer.build(recipe, run_dir, stopwatch)
         lightning_trainer.fit(task, data, ckpt_path=str(last) if resume and last.exists() else None)
@@ -68,7 +69,7 @@ def train(recipe: Recipe, run_dir: Path, resume: bool = False) -> Path:
             "test": data.test_dataloader,
         }
         outputs = {
-            subset: devices.predictions(lightning_trainer, task, loader(), str(best))
+            subset: devices.predictions(lightning_trainer, task, loader(), str(published))
             for subset, loader in loaders.items()
         }
     checkpoint = run_dir / CHECKPOINT
