@@ -193,8 +193,8 @@ class Recipe(Section):
         sampling: How often classes are drawn: as they are, by the square root of their size, or all alike.
         loss: Told by its key `name`, see `losses`.
         averaging: Validate, choose and publish a running average of the weights; null is off.
-        publish: The "best" epoch by validation balanced accuracy, or the "last" weights. The best of many epochs
-            is the luckiest one, too: where the rate falls to 0 on schedule the last one is what it led to.
+        publish: The "best" epoch by validation balanced accuracy, or the "last" weights. The best of many
+            epochs is the luckiest one, too; where the rate falls to 0 on schedule, the end is what it led to.
         early_stopping: Epochs without a better validation balanced accuracy before the run stops.
         epochs: Length of the run, unless `minutes` is given.
         minutes: Fit for so long instead; rate and image size then follow the clock (budgeted training, Li et
