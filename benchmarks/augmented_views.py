@@ -4,7 +4,7 @@ Probabilities are calibrated first and averaged after; what names the class foll
 validation images: the test part is for reporting. Intervals resample lesions; differences are paired.
 
     python benchmarks/augmented_views.py --dataset isic2019 --root .data/isic2019 \
-        --ham10000 .data/ham10000 --split splits/isic2019-grouped-seed0.csv \
+        --ham10000 .data/ham10000 --split splits/isic2019-grouped-without-uda1-seed0.csv \
         --out experiments/augmented_views.json
 """
 
@@ -28,6 +28,7 @@ from transxv2s.classifier import default_checkpoint
 from transxv2s.cli.dataset import read_dataset
 from transxv2s.datasets import splits
 from transxv2s.engines.engine import Squares
+from transxv2s.evaluation.run import Chosen
 from transxv2s.files import write_whole
 from transxv2s.progress import progress
 from transxv2s.scoring import score
@@ -116,7 +117,7 @@ def main() -> None:
     checkpoint = read_checkpoint(chosen.checkpoint or default_checkpoint())
     split = splits.load(chosen.split)
     reading = read_dataset(chosen.dataset, chosen.root, ham10000=chosen.ham10000)
-    records = split.select(reading.records, chosen.subset)
+    records = Chosen(chosen.dataset, reading, split, chosen.subset).records()
     found = probabilities(checkpoint, chosen.engine, squares_of([r.path for r in records], checkpoint))
     lesions = [split.lesion[record.id] for record in records]
     rows = measure(checkpoint, found, [record.label for record in records], lesions)

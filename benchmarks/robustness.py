@@ -6,7 +6,7 @@ of the class that is named. The file named with --out grows cell by cell, and a 
 of each cell it also holds, image by image, what any other curve of risk and coverage needs.
 
     python benchmarks/robustness.py --checkpoint DIR --dataset isic2019 --root .data/isic2019 \
-        --ham10000 .data/ham10000 --split splits/isic2019-grouped-seed0.csv \
+        --ham10000 .data/ham10000 --split splits/isic2019-grouped-without-uda1-seed0.csv \
         --out experiments/robustness.json --figure experiments/robustness.png
     python benchmarks/robustness.py --sheet docs/images/corruptions.png --sheet-image samples/ISIC_0000332.jpg
 """
@@ -35,6 +35,7 @@ from transxv2s.datasets import splits
 from transxv2s.datasets.records import Record
 from transxv2s.errors import ConfigError
 from transxv2s.evaluation.robustness_figure import Cell, robustness
+from transxv2s.evaluation.run import Chosen
 from transxv2s.files import write_whole
 from transxv2s.finding import Finding
 from transxv2s.imaging.corruptions import CORRUPTIONS, SEVERITIES, corrupt
@@ -230,10 +231,12 @@ def trial(chosen: argparse.Namespace) -> tuple[Trial, dict[str, Any]]:
             "the data set has other classes than the checkpoint: take one with the same classes"
         )
     split = splits.load(chosen.split)
-    drawn = evenly(split.select(reading.records, chosen.subset), split.lesion, chosen.images, chosen.seed)
+    records = Chosen(chosen.dataset, reading, split, chosen.subset).records()
+    drawn = evenly(records, split.lesion, chosen.images, chosen.seed)
     setting = {
         "checkpoint": classifier.digest,
         "dataset": chosen.dataset,
+        "larger_files": bool(reading.larger_files),
         "split": split.digest,
         "subset": chosen.subset,
         "images": [record.id for record in drawn],

@@ -51,6 +51,7 @@ def throughput(
     root: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the data set.")] = None,
     split: options.SplitFile = None,
     subset: options.Subset = "validation",
+    ham10000: options.Ham10000 = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Labelled images to take, by a fixed seed; without it all.")
     ] = None,
@@ -82,7 +83,7 @@ def throughput(
     check_outputs(as_json, figure)
     files, read = files_of(images), checkpoint_of(checkpoint)
     plan = Plan(names, (1, 16, 64), files[0], rounds, seconds, baselines, watch)
-    labelled = Labels(dataset, root, split, subset, limit).read(read) if dataset else None
+    labelled = Labels(dataset, root, split, subset, limit, ham10000).read(read) if dataset else None
     found = run(read, squares_of(files, read), plan, on, labelled)
     if as_json:
         _write(as_json, found.rows)

@@ -23,6 +23,7 @@ class Labels:
     split: Path | None
     subset: str
     limit: int | None
+    ham10000: Path | None = None
 
     def read(self, checkpoint: "Checkpoint") -> "Labelled":
         """The images.
@@ -34,15 +35,17 @@ class Labels:
         from transxv2s.bench.images import labelled
         from transxv2s.datasets import splits
         from transxv2s.errors import ConfigError
+        from transxv2s.evaluation.run import Chosen
 
         if self.root is None:
             raise ConfigError("Labelled images are read from a folder: name it with --root")
         own = checkpoint.config.to_taxonomy()
-        reading = options.read_dataset(self.dataset, self.root, model=own)
-        records = list(reading.records)
-        if self.split:  # it may leak: engines are compared with each other, and none gains by that
-            split = splits.load(self.split)
-            records = [replace(r, lesion=split.lesion[r.id]) for r in split.select(records, self.subset)]
+        reading = options.read_dataset(self.dataset, self.root, model=own, ham10000=self.ham10000)
+        split = splits.load(self.split) if self.split else None
+        # the split may leak: engines are compared with each other, and none gains by that
+        records = Chosen(self.dataset, reading, split).part(self.subset)
+        if split:
+            records = [replace(r, lesion=split.lesion[r.id]) for r in records]
         return labelled(records, reading.taxonomy, checkpoint, self.limit)
 
 
