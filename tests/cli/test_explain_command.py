@@ -99,7 +99,7 @@ def test_two_heat_maps_and_attention_of_the_shipped_network(run: Run, tmp_path: 
         assert arrays["dcgan1.collected"].mean() == pytest.approx(1, abs=1e-4)
         assert len(arrays.files) == 7 * 4
     page = (out / "explanation.html").read_text(encoding="utf-8")
-    assert page.count("<strong>dcgan") == 2 * 7
+    assert page.count("<strong>dcgan") == 3 * 7, "nodes and two masks"
     values = np.load(out / entry["heat_maps"][0]["values"], allow_pickle=False)
     assert (values.min(), values.max()) == (0, 1)
 

@@ -44,9 +44,12 @@ def ours(network: TransXV2SNet, method: str, target: str, x: Tensor, number: int
 
 
 def telling(network: TransXV2SNet, method: str, target: str, lesions: Tensor) -> tuple[Tensor, int]:
-    """A lesion and a class of positive logit, by which the library divides, whose map is not empty."""
+    """A lesion and a class whose map is not empty, of the least positive logit.
+
+    The library divides by the logit, and takes falls from it in float32, which rounds those of a large one.
+    """
     for x in (lesions[:1], lesions[1:]):
-        for number in network(x)[0].argsort(descending=True).tolist():
+        for number in network(x)[0].argsort().tolist():
             if network(x)[0, number] > 0 and ours(network, method, target, x, number).max() > 0.99:
                 return x, number
     pytest.fail("every map is empty")
