@@ -45,7 +45,7 @@ def test_tables_are_those_of_the_evaluation(
     assert getattr(script, table)(result) in (ROOT / file).read_text()
 
 
-@pytest.mark.parametrize("name", ["shipped_test", "shipped_uda1", "shipped_calibration"])
+@pytest.mark.parametrize("name", ["shipped_test", "shipped_ham10000", "shipped_uda1", "shipped_calibration"])
 def test_what_is_kept_is_of_the_network_that_ships(name: str) -> None:
     told = json.loads((ROOT / "experiments" / f"{name}.json").read_text())["checkpoint"]
     assert (told["digest"] if isinstance(told, dict) else told) == read_config(SHIPPED_CHECKPOINT)[1]
