@@ -117,7 +117,7 @@ def main() -> None:
     checkpoint = read_checkpoint(chosen.checkpoint or default_checkpoint())
     split = splits.load(chosen.split)
     reading = read_dataset(chosen.dataset, chosen.root, ham10000=chosen.ham10000)
-    records = Chosen(chosen.dataset, reading, split, chosen.subset).records()
+    records = Chosen(chosen.dataset, reading, split).part(chosen.subset)
     found = probabilities(checkpoint, chosen.engine, squares_of([r.path for r in records], checkpoint))
     lesions = [split.lesion[record.id] for record in records]
     rows = measure(checkpoint, found, [record.label for record in records], lesions)

@@ -231,7 +231,7 @@ def trial(chosen: argparse.Namespace) -> tuple[Trial, dict[str, Any]]:
             "the data set has other classes than the checkpoint: take one with the same classes"
         )
     split = splits.load(chosen.split)
-    records = Chosen(chosen.dataset, reading, split, chosen.subset).records()
+    records = Chosen(chosen.dataset, reading, split).part(chosen.subset)
     drawn = evenly(records, split.lesion, chosen.images, chosen.seed)
     setting = {
         "checkpoint": classifier.digest,

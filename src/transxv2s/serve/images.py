@@ -36,7 +36,7 @@ class ImageStore:
     to share.
 
     Attributes:
-        folder: Made when the first image is stored.
+        folder: Made when it gets an owner, or its first image.
     """
 
     folder: Path

@@ -17,6 +17,8 @@ from typing import NamedTuple, TypedDict
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from transxv2s.scoring.bootstrap import lesion_numbers
+from transxv2s.scoring.shares import lesion_shares
 from transxv2s.taxonomy import Taxonomy
 from transxv2s.trust.policy import Goals, ReferralPolicy
 from transxv2s.trust.rules import Booleans, Evidence, needing_expert, referred, referred_by
@@ -259,8 +261,8 @@ def _of_lesions(hits: Booleans, lesions: Sequence[str]) -> float | None:
     """The share of hits, each lesion counting once."""
     if not hits.size:
         return None
-    _, lesion, images = np.unique(np.asarray(lesions, dtype=object), return_inverse=True, return_counts=True)
-    return float(np.average(hits, weights=1 / images[lesion]))
+    every = np.ones(len(hits))
+    return lesion_shares([(hits, every)], lesion_numbers(lesions, len(hits)), draws=1)[0]["value"]
 
 
 def _curve(policy: ReferralPolicy, labelled: Labelled) -> list[Point]:
