@@ -104,6 +104,13 @@ def test_masks_are_drawn_on_one_scale_for_all_modules() -> None:
     np.testing.assert_array_equal(one[-1, -1], mask_overlay(SKIN, other)[-1, -1])
 
 
+def test_masks_are_drawn_by_their_factors() -> None:
+    bar = colour_bar(SKIN)[0].astype(int)
+    for factor, place in ((0.1, 0), (0.5, 64), (1, 128), (2, 191), (16, 255)):
+        seen = mask_overlay(SKIN, np.full((8, 8), factor, np.float32))[0, 0]
+        np.testing.assert_allclose(seen.astype(int), bar[place], atol=3)
+
+
 def test_nodes_are_marked_in_their_cells_and_nowhere_else() -> None:
     picture = node_overlay(SKIN, attention().nodes)
     cell = SIDE // 8

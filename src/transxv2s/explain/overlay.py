@@ -6,6 +6,7 @@ magma, whose reds look like a lesion, and than cividis, which passes through gre
 value, so that the lesion stays visible wherever the network did not look.
 """
 
+import math
 from typing import Any
 
 import cv2
@@ -18,7 +19,7 @@ COLOUR_MAP = "viridis"
 OPACITY = 0.8  # where a map is strongest: the structure below shows through even there
 CEILING = 99.5  # percentile of a map from which on it has full colour: one pixel shall not dim all others
 SIDE = 384  # pixels of a picture's shorter side
-MASK_RANGE = (0.5, 1.5)  # what a context mask of mean 1 is drawn from and to, the same for every module
+MASK_RANGE = (0.25, 4.0)  # what a context mask of mean 1 is drawn from and to, the same for every module
 MARK, RIM = (255, 230, 0), (0, 0, 0)  # of chosen nodes: yellow with a black rim stands out on light and dark
 
 Field = NDArray[np.float32]
@@ -39,9 +40,12 @@ def heat_overlay(square: Rgb, values: Field) -> Rgb:
 
 
 def mask_overlay(square: Rgb, mask: Field) -> Rgb:
-    """A context mask (h, w) of mean 1 over the square, drawn from and to `MASK_RANGE`."""
+    """A context mask (h, w) of mean 1 over the square, by its logarithm, drawn from and to `MASK_RANGE`.
+
+    The logarithm, because masks weight by factors: some reach sixteen times their mean.
+    """
     low, high = MASK_RANGE
-    return _overlay(square, (mask - low) / (high - low))
+    return _overlay(square, np.log(np.clip(mask, low, high) / low) / math.log(high / low))
 
 
 def _overlay(square: Rgb, values: Field) -> Rgb:

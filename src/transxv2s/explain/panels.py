@@ -102,6 +102,6 @@ def mask_panels(square: Rgb, modules: Sequence[GraphAttention]) -> list[Panel]:
 def _mask_panel(square: Rgb, title: str, mask: Field) -> Panel:
     """A mask (h, w) of mean 1."""
     low, high = MASK_RANGE
-    bar = Bar(colour_bar(square), f"{low:g}", f"{high:g} × mean")
+    bar = Bar(colour_bar(square), f"{low:g} × mean", f"{high:g} × mean")
     caption = f"mask, {mask.min():.2f} to {mask.max():.2f} × mean"
     return Panel(title, caption, mask_overlay(square, mask), bar)
