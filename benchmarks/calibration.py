@@ -23,12 +23,12 @@ from rich.console import Console
 from rich.table import Table
 
 from transxv2s.evaluation.reliability_figure import reliability_before_and_after
+from transxv2s.evaluation.scored import ScoredImages
 from transxv2s.scoring import Scores, score
 from transxv2s.scoring.bootstrap import Interval
 from transxv2s.scoring.calibration import HEADLINE, CalibrationScores, Compared, calibration
 from transxv2s.scoring.calibration import calibration_intervals as intervals
 from transxv2s.taxonomy import OWN, DiagnosticClass, Taxonomy
-from transxv2s.training.scored import ScoredImages
 from transxv2s.trust.calibration import softmax
 from transxv2s.trust.scaling import KINDS
 from transxv2s.trust.scaling_choice import Choice, choose

@@ -32,8 +32,8 @@ from transxv2s.datasets.tables import person, read_table
 from transxv2s.errors import ConfigError
 from transxv2s.evaluation.figures import COLOURS, LINE, MUTED
 from transxv2s.evaluation.prediction_sets import place_in
+from transxv2s.evaluation.scored import ScoredImages
 from transxv2s.scoring import age_band
-from transxv2s.training.scored import ScoredImages
 from transxv2s.trust.conformal import PredictionSets, band, evidence, fit
 
 WAYS = [(score, condition) for score in ("lac", "aps") for condition in ("none", "class")]

@@ -28,6 +28,7 @@ from rich.table import Table
 from transxv2s.datasets.tables import read_table
 from transxv2s.errors import DataError
 from transxv2s.evaluation.answers import Answers, read_answers
+from transxv2s.evaluation.scored import ScoredImages
 from transxv2s.evaluation.selective_figure import risk_coverage
 from transxv2s.scoring.bootstrap import Interval
 from transxv2s.scoring.selective import (
@@ -38,7 +39,6 @@ from transxv2s.scoring.selective import (
     selective_difference,
     selective_intervals,
 )
-from transxv2s.training.scored import ScoredImages
 
 Floats = NDArray[np.float64]
 REFERENCE, OWN = "softmax", "named class"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from transxv2s.training.scored import ScoredImages
+from transxv2s.evaluation.scored import ScoredImages
 from transxv2s.trust.calibration import softmax
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "calibration.py"

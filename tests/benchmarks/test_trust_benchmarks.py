@@ -13,11 +13,11 @@ import pytest
 from transxv2s.checkpoint import CONFIG_FILE, read_config
 from transxv2s.classifier import default_checkpoint
 from transxv2s.errors import ConfigError, DataError
+from transxv2s.evaluation.scored import ScoredImages
 from transxv2s.evaluation.table import encoded
 from transxv2s.finding import Finding
 from transxv2s.scoring.selective import selective
 from transxv2s.taxonomy import ISIC2019
-from transxv2s.training.scored import ScoredImages
 from transxv2s.trust.calibration import softmax
 from transxv2s.trust.conformal import fit
 from trusting import plain_trust

@@ -19,10 +19,10 @@ from transxv2s.ablation import result, runs, speed
 from transxv2s.ablation.result import HOLDS, still_rising
 from transxv2s.cli import main
 from transxv2s.errors import TrainingStoppedError
+from transxv2s.evaluation.scored import ScoredImages
 from transxv2s.scoring import Scored, lesion_bootstrap, paired_difference, unpaired_difference
 from transxv2s.taxonomy import ISIC2019
 from transxv2s.training import curves, devices, start
-from transxv2s.training.scored import ScoredImages
 from transxv2s.training.stopping import GO_ON
 from transxv2s.trust.calibration import softmax
 from transxv2s.trust.scaling import Vector

@@ -15,6 +15,7 @@ from transxv2s.datasets.copies import fingerprints_of
 from transxv2s.datasets.provenance import SeenImages, overlap
 from transxv2s.datasets.records import Record
 from transxv2s.datasets.splits import load, write
+from transxv2s.evaluation.scored import ScoredImages
 from transxv2s.reports.prediction import performance
 from trusting import plain_trust
 
@@ -87,6 +88,7 @@ def test_into_itself_and_again(run: Run, telling: Path, hospital: Path) -> None:
         assert {path.name for path in (telling / "report").iterdir()} == {
             "calibration.json",
             "operating_curve.png",
+            "predictions-calibration.csv",
             "reliability.png",
         }
         records, known = records_of(hospital), Classifier(again, "cpu").seen_images()
@@ -177,6 +179,13 @@ def test_a_fold_of_cross_validation_is_calibrated_on_its_own_validation_part(
     said = classifier.findings([classifier.prepare(path) for path in tested])
     right = [finding.predicted == label for finding, label in zip(said, tested.values(), strict=True)]
     assert told["metrics"]["test"]["accuracy"]["value"] == np.mean(right)
+    table = ScoredImages.read(tmp_path / "report" / "predictions-test.csv")
+    assert [table.codes[k] for k in table.predicted] == [finding.predicted for finding in said]
+    assert table.images == tuple(path.stem for path in tested)
+    calibrated = [list(finding.probabilities.values()) for finding in said]
+    np.testing.assert_allclose(table.probabilities, calibrated, atol=1e-5)
+    own = ScoredImages.read(tmp_path / "report" / "predictions-validation.csv")
+    assert set(own.images) == {r.id for r in validated_on}
 
 
 def test_what_a_parent_has_seen_counts_neither_for_validation_nor_for_test(

@@ -12,10 +12,10 @@ from torch import nn
 
 from transxv2s.checkpoint import CheckpointConfig
 from transxv2s.datasets.provenance import SeenImages
+from transxv2s.evaluation.scored import ScoredImages
 from transxv2s.training import publish as publishing
 from transxv2s.training.data import LesionData
 from transxv2s.training.publish import Protocol, publish
-from transxv2s.training.scored import ScoredImages
 from transxv2s.trust.calibration import fit_temperature
 from transxv2s.trust.fitting import Fitted, fit
 from transxv2s.trust.scaling import Temperature

@@ -12,6 +12,7 @@ from transxv2s.ablation.plan import Plan, Row
 from transxv2s.ablation.runs import folder_of, scored
 from transxv2s.ablation.speed import read_speed
 from transxv2s.checkpoint import read_config
+from transxv2s.evaluation.scored import ScoredImages
 from transxv2s.nets import count_parameters, network
 from transxv2s.scoring import (
     Interval,
@@ -23,7 +24,6 @@ from transxv2s.scoring import (
 )
 from transxv2s.training.curves import METRICS, SCORE, history, points
 from transxv2s.training.run import CHECKPOINT
-from transxv2s.training.scored import ScoredImages
 from transxv2s.trust.calibration import softmax
 
 RISE = 0.01  # balanced accuracy; a validation score that rises by more at the end is still rising

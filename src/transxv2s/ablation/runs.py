@@ -6,9 +6,9 @@ from pathlib import Path
 from transxv2s.ablation.plan import Plan, Row, slug
 from transxv2s.checkpoint import CONFIG_FILE, read_config
 from transxv2s.errors import ConfigError
+from transxv2s.evaluation.scored import PREDICTIONS, ScoredImages
 from transxv2s.training.recipe import load_recipe
 from transxv2s.training.run import CHECKPOINT, RECIPE_FILE, train
-from transxv2s.training.scored import PREDICTIONS, ScoredImages
 
 
 def folder_of(out: Path, row: Row, seed: int) -> Path:

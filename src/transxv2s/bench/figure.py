@@ -33,8 +33,15 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> bool:
         )
     axes.axhline(-100 * ALLOWED_LOSS, color="#d55e00", linewidth=1, label="half a point lost")
     axes.set_xlabel("images a second, at the batch that suits each engine best")
-    axes.set_ylabel("change of balanced accuracy, points, and its 95 % interval")
+    axes.set_ylabel("change of balanced accuracy, points")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    axes.legend(
+        title="bars: 95 % intervals",
+        title_fontsize=7,
+        fontsize=7,
+        loc="center left",
+        bbox_to_anchor=(1.0, 0.5),
+        frameon=False,
+    )
     canvas.savefig(path, dpi=150)
     return True

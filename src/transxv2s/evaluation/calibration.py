@@ -22,6 +22,7 @@ from transxv2s.evaluation.operating_figure import operating_curve
 from transxv2s.evaluation.outputs import group_of, outputs_of
 from transxv2s.evaluation.reliability_figure import reliability_before_and_after
 from transxv2s.evaluation.run import Chosen
+from transxv2s.evaluation.scored import PREDICTIONS, ScoredImages
 from transxv2s.files import make_folders, write_whole
 from transxv2s.scoring.bootstrap import lesion_numbers
 from transxv2s.scoring.calibration import calibration
@@ -86,7 +87,7 @@ def calibrate(
         classifier: The same at work.
         chosen: The images to calibrate on, as a rule the validation part of the split of training.
         target: Checkpoint directory that is written.
-        report: Folder for calibration.json and figures.
+        report: Folder for calibration.json, figures, and tables of what was said of each image.
         goals: Of the referral policy.
         coverage: Of the prediction sets.
         grouping: "source" or "age" for sets by group.
@@ -132,6 +133,11 @@ def calibrate(
     results["metrics"] = metrics
     write_whole(report / RESULTS, json.dumps(results, indent=2) + "\n")
     _draw(fitted, outputs, classifier.taxonomy.codes, report)
+    evidence = evidence_of(fitted.trust, fitted.score, outputs, fitted.held_out)
+    own = ScoredImages.of(outputs, evidence, classifier.taxonomy.codes)
+    for subset, scored in ((images.named, own), ("test", tested.scored)):
+        if scored:
+            scored.write(report / PREDICTIONS.format(subset))
     return results
 
 

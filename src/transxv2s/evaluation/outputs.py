@@ -63,6 +63,7 @@ def outputs_of(
         np.concatenate(features).astype(np.float64),
         np.array([record.label for record, _ in made], np.intp),
         [lesion_of(record) for record, _ in made],
+        [record.id for record, _ in made],
         [quality for _, quality in made],
         [group_of(record) for record, _ in made],
     ), failures

@@ -11,6 +11,7 @@ from transxv2s.datasets.records import Record
 from transxv2s.errors import DataError
 from transxv2s.evaluation.outputs import group_of, outputs_of
 from transxv2s.evaluation.run import Chosen
+from transxv2s.evaluation.scored import ScoredImages
 from transxv2s.trust.fitting import Fitted, Outputs, evidence_of
 from transxv2s.trust.measured import measured
 
@@ -18,11 +19,19 @@ NO_TEST = "the checkpoint will tell nothing of a test part"
 
 
 class Tested(NamedTuple):
-    """Scores of the test part, if there are any; why images of it cannot be read, by id; notes in words."""
+    """How the test part was answered.
+
+    Attributes:
+        scores: None if there are none.
+        failures: Why images of it cannot be read, by id.
+        notes: In words.
+        scored: What was said of each image; None without scores.
+    """
 
     scores: dict[str, Any] | None
     failures: dict[str, str]
     notes: tuple[str, ...] = ()
+    scored: ScoredImages | None = None
 
 
 def on_own_images(fitted: Fitted, outputs: Outputs, classifier: Classifier, chosen: Chosen) -> dict[str, Any]:
@@ -63,7 +72,8 @@ def on_test_part(fitted: Fitted, classifier: Classifier, chosen: Chosen, groupin
     probabilities = fitted.trust.scaling.probabilities(said.logits)
     evidence = evidence_of(fitted.trust, fitted.score, said, probabilities)
     words = f"{test.protocol()} of {chosen.name}{without}"
-    return Tested(measured(fitted, said, evidence, classifier.taxonomy, words), failures)
+    scores = measured(fitted, said, evidence, classifier.taxonomy, words)
+    return Tested(scores, failures, scored=ScoredImages.of(said, evidence, classifier.taxonomy.codes))
 
 
 def _unseen(classifier: Classifier, records: list[Record], leaky: bool) -> tuple[list[Record], int]:

@@ -12,12 +12,11 @@ from transxv2s.datasets.article import original
 from transxv2s.datasets.audit import LEAKY
 from transxv2s.datasets.copies import fingerprints_of
 from transxv2s.datasets.provenance import SeenImages
+from transxv2s.evaluation.scored import PREDICTIONS, ScoredImages
 from transxv2s.training.data import LesionData
-from transxv2s.training.scored import PREDICTIONS, ScoredImages
 from transxv2s.training.start import Origin
 from transxv2s.trust.fitting import Outputs, evidence_of, fit, learn_novelty
 from transxv2s.trust.measured import measured
-from transxv2s.trust.rules import Evidence
 
 
 class Protocol(BaseModel):
@@ -75,7 +74,8 @@ def publish(
     for subset, probabilities in calibrated.items():
         one = said[subset]
         evidence = evidence_of(fitted.trust, fitted.score, one, probabilities)  # quality was not looked at
-        _scored(data, subset, one, evidence).write(directory.with_name(PREDICTIONS.format(subset)))
+        said_of_each = ScoredImages.of(one, evidence, data.taxonomy.codes)
+        said_of_each.write(directory.with_name(PREDICTIONS.format(subset)))
         words = f"{leaky}{subset} part of {split}"
         metrics[subset] = measured(fitted, one, evidence, data.taxonomy, words)
     config = CheckpointConfig(
@@ -106,18 +106,6 @@ def seen_images(data: LesionData) -> SeenImages | None:
     return data.parent.seen and own.joined(data.parent.seen)
 
 
-def _scored(data: LesionData, subset: str, outputs: Outputs, evidence: Evidence) -> ScoredImages:
-    return ScoredImages(
-        images=tuple(record.id for record in data.records[subset]),
-        lesions=tuple(outputs.lesions),
-        labels=outputs.labels,
-        predicted=evidence.predicted,
-        probabilities=evidence.probabilities,
-        logits=outputs.logits,
-        codes=data.taxonomy.codes,
-    )
-
-
 def _outputs(data: LesionData, values: Tensor, subset: str) -> Outputs:
     """What the network says (N, K + F) of a subset; of the training images only some were asked."""
     places = data.known if subset == "train" else range(len(data.records[subset]))
@@ -127,4 +115,5 @@ def _outputs(data: LesionData, values: Tensor, subset: str) -> Outputs:
         values[:, classes:].double().numpy(),
         np.array([record.label for record in records], np.intp),
         [data.split.lesion[record.id] for record in records],
+        [record.id for record in records],
     )

@@ -41,6 +41,7 @@ class Outputs:
         features: (N, F).
         labels: (N,).
         lesions: Of each image.
+        images: Their ids, for tables; empty where none is made.
         quality: What is wrong with each image, in words; empty if that was not looked at.
         groups: Of each image, for sets by group; empty without.
     """
@@ -49,6 +50,7 @@ class Outputs:
     features: Floats
     labels: NDArray[np.intp]
     lesions: Sequence[str]
+    images: Sequence[str] = ()
     quality: Sequence[Sequence[str]] = ()
     groups: Sequence[str | None] = ()
 

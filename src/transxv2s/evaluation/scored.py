@@ -1,4 +1,4 @@
-"""What a trained network says of each validation and test image: a table beside its checkpoint."""
+"""What a network says of each image it was validated and tested on: the table of a run or a calibration."""
 
 import csv
 import io
@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from transxv2s.datasets.tables import read_table
 from transxv2s.errors import DataError
 from transxv2s.files import write_whole
+from transxv2s.trust.fitting import Outputs
+from transxv2s.trust.rules import Evidence
 
-PREDICTIONS = "predictions-{}.csv"  # of a subset, in the folder of a run
+PREDICTIONS = "predictions-{}.csv"  # of a subset, in the folder of a run or of a report
 PLAIN = ("image", "lesion", "label", "predicted")
 PROBABILITY, LOGIT = "p_", "logit_"  # before a class's code, which may be any word
 
@@ -40,6 +42,19 @@ class ScoredImages:
     probabilities: NDArray[np.float64]
     logits: NDArray[np.float64]
     codes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, outputs: Outputs, evidence: Evidence, codes: Sequence[str]) -> Self:
+        """What was said of images, and what was made of it."""
+        return cls(
+            images=tuple(outputs.images),
+            lesions=tuple(outputs.lesions),
+            labels=outputs.labels,
+            predicted=evidence.predicted,
+            probabilities=evidence.probabilities,
+            logits=outputs.logits,
+            codes=tuple(codes),
+        )
 
     def write(self, path: Path) -> None:
         """As a CSV file: image, lesion, label, predicted, and two columns a class."""
@@ -71,7 +86,7 @@ class ScoredImages:
         if absent := [name for name in (*PLAIN, *probabilities, *logits) if name not in there]:
             raise DataError(
                 f"{path} has no column {absent[0]}, as it is of an earlier version or of other classes: "
-                "resume the run, which then writes it anew"
+                "resume the run, or calibrate again, which writes it anew"
             )
         try:
             return cls(
