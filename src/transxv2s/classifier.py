@@ -27,7 +27,7 @@ from transxv2s.errors import CheckpointError, InputError
 from transxv2s.explain import FUSED, SIX, GraphAttention, HeatMap, graph_attention, heat_maps
 from transxv2s.finding import Finding
 from transxv2s.imaging.decode import decode
-from transxv2s.imaging.pipeline import to_tensor
+from transxv2s.imaging.pipeline import bounded, to_tensor
 from transxv2s.imaging.quality import quality_notes
 from transxv2s.nets import TransXV2SNet
 from transxv2s.taxonomy import Taxonomy
@@ -165,9 +165,10 @@ class Classifier:
             ImageError: The image cannot be used.
         """
         original = decode(source, name)
-        seen = self.config.preprocessing.apply(original)
+        shrunk = bounded(original)
+        seen = self.config.preprocessing.apply(shrunk)
         image_id = _stem(source if name is None else name)
-        return Prepared(image_id, original, seen, quality_notes(original), group)
+        return Prepared(image_id, original, seen, quality_notes(original, shrunk), group)
 
     def findings(self, images: Sequence[Prepared]) -> list[Finding]:
         """Findings of prepared images, in one forward pass: as much memory as images are given."""

@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from transxv2s.imaging.quality import colour_cast, foreign_marks, hair_share, quality_notes
+from transxv2s.imaging.pipeline import bounded
+from transxv2s.imaging.quality import MAX_HAIR, colour_cast, foreign_marks, hair_share, quality_notes
 
 from .conftest import Ham
 
@@ -175,3 +176,21 @@ def test_real_lesions_cut_off_are_told_far_more_often_than_whole_ones(ham: Ham) 
         noted["cut"] += any("the lesion " in note for note in quality_notes(image[:, left:]))
     assert noted["whole"] <= 1
     assert noted["cut"] >= 8
+
+
+def test_hairy_images_are_told_as_if_hair_were_looked_for_in_all(ham: Ham) -> None:
+    """A quick look comes first; no image that is full of hair may be lost by it."""
+    told = 0
+    for number, name in enumerate(ham.by_probability_of("hair")[:-400:-10]):
+        image = hairy(ham.image(name), number % 13)
+        share, notes = hair_share(image), quality_notes(image)
+        note = f"hair covers {share:.0%} of the middle of the image"
+        assert (note in notes) == (share > MAX_HAIR), name
+        told += note in notes
+    assert 5 <= told <= 30
+
+
+def test_what_was_shrunk_already_is_not_shrunk_again() -> None:
+    for hairs in (0, 12):
+        image = hairy(lesion(600, 800), hairs)
+        assert quality_notes(image, bounded(image)) == quality_notes(image)

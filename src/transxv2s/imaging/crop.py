@@ -61,7 +61,8 @@ def field_of_view(rgb: Rgb) -> Box | None:
         None where there is nothing to cut off, or where the box would become too small.
     """
     small = cv2.resize(rgb, (WORKING_SIDE, WORKING_SIDE), interpolation=cv2.INTER_AREA)
-    grey = np.asarray(small.max(axis=2), dtype=np.uint8)
+    red, green, blue = cv2.split(small)
+    grey = np.asarray(cv2.max(cv2.max(red, green), blue), dtype=np.uint8)
     lit = _between_bars(grey)
     clear = _within_circle(grey[lit.top : lit.bottom, lit.left : lit.right])
     if clear:

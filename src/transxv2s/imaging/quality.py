@@ -10,12 +10,15 @@ of HAM10000 takes a fifth of the frame or more, and only those that fill it, or 
 middle, get a note. A cat, brown tissue and other pictures in the colours of skin get none.
 """
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from transxv2s.imaging.crop import cut, field_of_view
 from transxv2s.imaging.hair import HairRemoval, hair_mask
+from transxv2s.imaging.hair.channels import dark_and_light
 from transxv2s.imaging.pipeline import bounded
 
 Rgb = NDArray[np.uint8]
@@ -52,9 +55,10 @@ OFF_CENTRE = 0.5  # of the way from the middle to the edge; whole lesions are ne
 
 MAX_HAIR = 0.12  # share of the middle of the image
 MIDDLE = 0.5  # of each side
+LINED, LINE_WIDTH, LINE_LEVELS = 0.25, 9, 16  # share, pixels, grey levels: see `_is_lined`
 
 
-def quality_notes(rgb: Rgb) -> list[str]:
+def quality_notes(rgb: Rgb, shrunk: Rgb | None = None) -> list[str]:
     """What is wrong with an image, in words; nothing for nearly all real ones.
 
     What is too dark, overexposed, uniform, blurred or noisy is not judged further, and what is not
@@ -62,6 +66,7 @@ def quality_notes(rgb: Rgb) -> list[str]:
 
     Args:
         rgb: uint8 (H, W, 3) of any size.
+        shrunk: What `pipeline.bounded` makes of it, where that is there already.
     """
     height, width = rgb.shape[:2]
     size = [f"the image is only {width}×{height} pixels"] if min(height, width) < MIN_SIDE else []
@@ -72,7 +77,7 @@ def quality_notes(rgb: Rgb) -> list[str]:
     box = field_of_view(small)
     field = cut(small, box) if box else small
     foreign = foreign_marks(field)
-    hair = [] if foreign and foreign != [SHARP_EDGES] else _hair(rgb)
+    hair = [] if foreign and foreign != [SHARP_EDGES] else _hair(bounded(rgb) if shrunk is None else shrunk)
     if foreign and not hair:  # much hair makes sharp edges, too
         return [*size, f"this does not look like a dermoscopic image: {', '.join(foreign)}"]
     return [*size, *_cast(field), *_frame(field), *hair]
@@ -80,7 +85,8 @@ def quality_notes(rgb: Rgb) -> list[str]:
 
 def _unusable(small: Rgb, grey: Grey) -> list[str]:
     mean, deviation = (float(value.item()) for value in cv2.meanStdDev(grey))
-    white = float((small.min(axis=2) >= WHITE).mean())
+    red, green, blue = cv2.split(small)
+    white = float((cv2.min(cv2.min(red, green), blue) >= WHITE).mean())
     exposure = {
         "the image is very dark": mean < MIN_MEAN,
         f"the image is overexposed: {white:.0%} of it is white": white > MAX_WHITE,
@@ -163,11 +169,25 @@ def _frame(field: Rgb) -> list[str]:
 
 def hair_share(rgb: Rgb) -> float:
     """Share of the middle of the image that hair removal would paint over; 0 where hair cannot be seen."""
-    mask = hair_mask(bounded(rgb), HairRemoval())
-    height, width = ((round((1 - MIDDLE) / 2 * side), side) for side in mask.shape)
-    return float(mask[height[0] : height[1] - height[0], width[0] : width[1] - width[0]].mean())
+    return float(_middle(hair_mask(bounded(rgb), HairRemoval())).mean())
 
 
-def _hair(rgb: Rgb) -> list[str]:
-    share = hair_share(rgb)
+def _hair(shrunk: Rgb) -> list[str]:
+    share = hair_share(shrunk) if _is_lined(shrunk) else 0.0
     return [f"hair covers {share:.0%} of the middle of the image"] if share > MAX_HAIR else []
+
+
+def _is_lined(shrunk: Rgb) -> bool:
+    """Whether so much of the middle is darker or lighter than what is around it that it may be full of hair.
+
+    Finding hair takes longer than everything else here; this spares it for five in six images. Of 3,057 real
+    images outside the test part no one with hair on a tenth of the middle or more had under 0.27.
+    """
+    kernel = np.ones((LINE_WIDTH, LINE_WIDTH), np.uint8)
+    lines = [cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, kernel) for grey in dark_and_light(shrunk)]
+    return bool((_middle(cv2.max(*lines)) > LINE_LEVELS).mean() >= LINED)
+
+
+def _middle(values: NDArray[Any]) -> NDArray[Any]:
+    height, width = ((round((1 - MIDDLE) / 2 * side), side) for side in values.shape[:2])
+    return values[height[0] : height[1] - height[0], width[0] : width[1] - width[0]]
