@@ -4,12 +4,15 @@ Scores are fitted to training images (as many of each class), the threshold to v
 refers at most `--share`; scored are test images, lesion-disjoint, against the groups of `junk.py`. Then
 held-out classes: where the checkpoint does not know them, its own logits are scored; where it does, a
 logistic regression on its features, fitted to the other classes only, replaces its classifier. That is the
-easier question, as the features were learned with the held-out classes.
+easier question, as the features were learned with the held-out classes. Of a checkpoint that does not know
+them it is also told what its whole referral policy does with them.
 
 Intervals resample lesions of known images and sources of junk (lesions of held-out classes); the threshold
 and the fit stay. Features are computed in bfloat16 and kept in --cache; a stopped run goes on.
 
     python benchmarks/novelty.py --out experiments/novelty.json --figure experiments/novelty.png
+    transxv2s train --config configs/held_out.yaml --out runs/held_out
+    python benchmarks/novelty.py --checkpoint runs/held_out/checkpoint --source HAM10000 --out …
 """
 
 import argparse
@@ -43,6 +46,7 @@ from transxv2s.progress import progress
 from transxv2s.scoring.arrays import mean_defined, ratio
 from transxv2s.scoring.bootstrap import bootstrap, lesion_numbers
 from transxv2s.scoring.ranking import OneVersusRest
+from transxv2s.scoring.shares import lesion_shares
 from transxv2s.taxonomy import ISIC2019
 from transxv2s.trust.novelty import SCORES, Kind, fit_threshold, to_bytes
 
@@ -102,7 +106,8 @@ def spread(records: Sequence[Record], count: int, seed: int = 0) -> list[Record]
 def choose(options: argparse.Namespace) -> list[Item]:
     """Images of each subset, all other test images of held-out classes, and the junk."""
     split = splits.load(options.split)
-    records = with_larger_files(isic2019.read(options.root).records, ham10000.files(options.ham10000))
+    every = with_larger_files(isic2019.read(options.root).records, ham10000.files(options.ham10000))
+    records = [r for r in every if options.source in (None, r.source)]
     train, validation, test = (split.select(records, subset) for subset in splits.SUBSETS)
     held = [r for r in test if ISIC2019.codes[r.label] in options.held_out]
     by_class = [[r for r in train if r.label == k] for k in range(len(ISIC2019))]
@@ -272,6 +277,24 @@ def held_out_experiment(
     return {"features_learned_with_the_held_out_classes": taught, **found}
 
 
+def policy_experiment(
+    items: Sequence[Item], checkpoint: Path, held_out: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """By group (known, or the held-out class) the share of lesions that the checkpoint's policy refers."""
+    classifier = Classifier(read_checkpoint(checkpoint), "cpu")
+    group = np.array([item.code if item.code in held_out else item.group for item in items])
+    result: dict[str, dict[str, Any]] = {}
+    for name in (KNOWN, *held_out):
+        chosen = [item for item, own in zip(items, group, strict=True) if own == name]
+        chosen = [item for item in chosen if item.group in (KNOWN, "held out")]
+        findings = classifier.classify([item.content for item in chosen])
+        sent = np.array([finding.decision == "expert_review" for finding in findings])
+        units = lesion_numbers([item.unit for item in chosen], len(chosen))
+        (shares,) = lesion_shares([(sent, np.ones(len(sent)))], units)
+        result[name] = {"images": len(chosen), "lesions": len(set(units)), "referred": shares}
+    return result
+
+
 def _with_own_classifier(images: Images, codes: Sequence[str]) -> Images:
     """Logits of a logistic regression on the features of training images of these classes."""
     train = images.take((images.group == "train") & np.isin(images.code, codes))
@@ -304,8 +327,18 @@ def table(found: dict[str, Any], title: str) -> Table:
     return result
 
 
+def policy_table(found: dict[str, dict[str, Any]]) -> Table:
+    """A row a group: how many lesions, and what share of them an expert is to see."""
+    result = Table("group", "images", "lesions", "referred", title="The whole policy")
+    for group, row in found.items():
+        result.add_row(group, str(row["images"]), str(row["lesions"]), _cell(row["referred"]))
+    return result
+
+
 def _cell(interval: dict[str, float | None]) -> str:
-    value, low, high = (f"{interval[end]:.2f}" for end in ("value", "low", "high"))
+    value, low, high = (
+        "–" if interval[k] is None else f"{interval[k]:.2f}" for k in ("value", "low", "high")
+    )
     return f"{value}\n{low}…{high}"
 
 
@@ -335,6 +368,7 @@ def main() -> None:
     parser.add_argument("--views", type=int, default=4, help="of each source of junk")
     parser.add_argument("--share", type=float, default=0.05, help="of known images that may be referred")
     parser.add_argument("--held-out", nargs="+", default=["VASC", "DF"], choices=ISIC2019.codes)
+    parser.add_argument("--source", help="only images of this collection, such as HAM10000")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     parser.add_argument("--figure", type=Path, help="PNG or SVG file to write")
     options = parser.parse_args()
@@ -342,12 +376,16 @@ def main() -> None:
         raise DataError(
             f"{options.checkpoint} was trained on another split than {options.split}: name that one"
         )
-    images, codes = measured(choose(options), options.checkpoint, options.cache)
+    items = choose(options)
+    images, codes = measured(items, options.checkpoint, options.cache)
     junk_found, sample = junk_experiment(images, codes, options.share)
     held_found = held_out_experiment(images, codes, options.held_out, options.share)
     console = Console(width=170)
     console.print(table(junk_found, "junk against dermoscopy"))
     console.print(table(held_found, f"held out: {', '.join(options.held_out)}"))
+    if not held_found["features_learned_with_the_held_out_classes"]:
+        held_found["policy"] = policy_experiment(items, options.checkpoint, options.held_out)
+        console.print(policy_table(held_found["policy"]))
     winner = best(junk_found)
     console.print(f"greatest mean AUROC against junk: {winner}")
     if options.out:

@@ -2,8 +2,9 @@
 
 Images are drawn evenly over the classes, one a lesion, so balanced accuracy rests on as many images of rare
 classes as there are; shares referred are of this mixture, not of a clinic's. AURC is that of the probability
-of the class that is named. The file named with --out grows cell by cell, and a stopped run goes on from it;
-of each cell it also holds, image by image, what any other curve of risk and coverage needs.
+of the class that is named; all corrupted images together tell which score of confidence is the better one
+there, with intervals over lesions. The file named with --out grows cell by cell, and a stopped run goes on
+from it; of each cell it also holds, image by image, what curves of risk and coverage need.
 
     python benchmarks/robustness.py --checkpoint DIR --dataset isic2019 --root .data/isic2019 \
         --ham10000 .data/ham10000 --split splits/isic2019-grouped-without-uda1-seed0.csv \
@@ -43,11 +44,19 @@ from transxv2s.imaging.decode import decode
 from transxv2s.progress import progress
 from transxv2s.scoring import score
 from transxv2s.scoring.arrays import share
-from transxv2s.scoring.selective import selective
+from transxv2s.scoring.selective import (
+    CONFIDENCES,
+    RiskCoverage,
+    selective,
+    selective_difference,
+    selective_intervals,
+)
 from transxv2s.taxonomy import Taxonomy
 from transxv2s.trust.rules import needing_expert
 
 CLEAN = "none 0"
+OWN = "named class"
+DRAWS = 200  # of the bootstrap: it weighs all corrupted images in each
 SILENT = 0.05  # a fall of balanced accuracy that should not go without more referrals
 THUMBNAIL = 160  # pixels, width in the contact sheet
 
@@ -72,14 +81,12 @@ class Trial:
         records: Images; labels are positions in the taxonomy of the classifier.
         seed: Of the corruptions; image i gets seed + i.
         batch: Images that go through the network together.
-        reduced: Compute in bfloat16.
     """
 
     classifier: Classifier
     records: Sequence[Record]
     seed: int
     batch: int
-    reduced: bool
 
     def findings(self, name: str, severity: int) -> list[Finding]:
         """Of every image, under one corruption; severity 0 leaves images as they are."""
@@ -89,8 +96,7 @@ class Trial:
             for start in range(0, len(self.records), self.batch):
                 places = range(start, min(start + self.batch, len(self.records)))
                 images = list(pool.map(work, places))
-                with torch.autocast("cpu", torch.bfloat16, enabled=self.reduced):
-                    found += self.classifier.findings(images)
+                found += self.classifier.findings(images)
                 advance(len(images))
         return found
 
@@ -112,6 +118,7 @@ def scores(findings: Sequence[Finding], labels: Sequence[int], taxonomy: Taxonom
     safe = (referred | needs[predicted])[needs[np.asarray(labels)]]
     wrong = predicted != np.array(labels)
     confidence = np.array([finding.probabilities[finding.predicted] for finding in findings])
+    confidences = {OWN: confidence} | {name: rate(probabilities) for name, rate in CONFIDENCES.items()}
     return {
         "balanced_accuracy": found["balanced_accuracy"],
         "accuracy": found["accuracy"],
@@ -122,7 +129,7 @@ def scores(findings: Sequence[Finding], labels: Sequence[int], taxonomy: Taxonom
         "with_a_quality_note": float(np.mean([bool(finding.quality) for finding in findings])),
         "aurc": selective(confidence, wrong, labels)["aurc"],
         "images": {
-            "confidence": confidence.round(6).tolist(),
+            "confidence": {name: values.round(4).tolist() for name, values in confidences.items()},
             "wrong": wrong.astype(int).tolist(),
             "referred": referred.astype(int).tolist(),
         },
@@ -161,6 +168,38 @@ def summary(cells: dict[str, dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def confidences(cells: dict[str, dict[str, Any]], labels: Sequence[int]) -> dict[str, Any]:
+    """Areas of each score over all corrupted images, and less that of the class that is named."""
+    images = [cell["images"] for name, cell in cells.items() if name != CLEAN]
+    wrong, truth = np.concatenate([one["wrong"] for one in images]), np.tile(labels, len(images))
+    lesions = list(range(len(labels))) * len(images)
+    curves = {
+        name: RiskCoverage(np.concatenate([one["confidence"][name] for one in images]), wrong, truth)
+        for name in (OWN, *CONFIDENCES)
+    }
+    return {
+        name: {
+            "areas": selective_intervals(curve, lesions, draws=DRAWS),
+            "less_that_of_the_named_class": selective_difference(curve, curves[OWN], lesions, draws=DRAWS),
+        }
+        for name, curve in curves.items()
+    }
+
+
+def confidence_table(found: dict[str, Any]) -> Table:
+    """AURC and AUGRC of each score, times 1,000."""
+    result = Table(title="All corrupted images together: areas × 1,000, lower is better; 95 % over lesions")
+    for heading in ("score", "AURC", "− named class", "AUGRC", "− named class"):
+        result.add_column(heading, justify="right" if heading != "score" else "left")
+    for name, one in found.items():
+        columns = [one[kind][area] for area in ("aurc", "augrc") for kind in one]
+        cells = (
+            f"{1000 * c['value']:.1f} ({1000 * c['low']:.1f} to {1000 * c['high']:.1f})" for c in columns
+        )
+        result.add_row(name, *cells)
+    return result
+
+
 def table(cells: dict[str, dict[str, Any]]) -> Table:
     """One row a cell, in per cent."""
     result = Table(title="Under corruption, %")
@@ -175,11 +214,11 @@ def table(cells: dict[str, dict[str, Any]]) -> Table:
 
 
 def figure(cells: dict[str, dict[str, Any]], path: Path) -> None:
-    """Accuracy and referral."""
+    """Accuracy, referral and calibration."""
     drawn = []
     for key, cell in cells.items():
         name, severity = key.rsplit(" ", 1)
-        drawn.append(Cell(name, int(severity), cell["balanced_accuracy"], cell["referred"]))
+        drawn.append(Cell(name, int(severity), *(cell[key] for key in Cell._fields[2:])))
     robustness(drawn[0], drawn[1:]).savefig(path, dpi=130)
 
 
@@ -211,7 +250,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--corruptions", nargs="+", choices=CORRUPTIONS, default=list(CORRUPTIONS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--float32", action="store_true", help="instead of bfloat16")
+    parser.add_argument("--engine", default="auto", help="what runs the network, as for predict")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--figure", type=Path)
     parser.add_argument("--sheet", type=Path, help="only draw a contact sheet of the corruptions")
@@ -224,7 +263,7 @@ def arguments() -> argparse.Namespace:
 
 def trial(chosen: argparse.Namespace) -> tuple[Trial, dict[str, Any]]:
     """What is to be done, and the setting that a result depends on."""
-    classifier = Classifier.load(chosen.checkpoint)
+    classifier = Classifier.load(chosen.checkpoint, engine=chosen.engine)
     reading = read_dataset(chosen.dataset, chosen.root, ham10000=chosen.ham10000)
     if reading.taxonomy.codes != classifier.taxonomy.codes:
         raise ConfigError(
@@ -241,9 +280,9 @@ def trial(chosen: argparse.Namespace) -> tuple[Trial, dict[str, Any]]:
         "subset": chosen.subset,
         "images": [record.id for record in drawn],
         "seed": chosen.seed,
-        "precision": "float32" if chosen.float32 else "bfloat16",
+        "engine": classifier.engine,
     }
-    return Trial(classifier, drawn, chosen.seed, chosen.batch, not chosen.float32), setting
+    return Trial(classifier, drawn, chosen.seed, chosen.batch), setting
 
 
 def main() -> None:
@@ -256,6 +295,10 @@ def main() -> None:
     cells = started(chosen.out, setting)
     labels = [record.label for record in run.records]
     machine = f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+
+    def content(cells: dict[str, Any]) -> dict[str, Any]:
+        return {"machine": machine, "setting": setting, "answer": summary(cells), "cells": cells}
+
     wanted = [("none", 0), *((name, s) for name in chosen.corruptions for s in SEVERITIES)]
     for name, severity in wanted:
         if f"{name} {severity}" not in cells:
@@ -263,11 +306,14 @@ def main() -> None:
             cells[f"{name} {severity}"] = scores(found, labels, run.classifier.taxonomy)
             if cells[CLEAN]["referred"] == 1:
                 raise ConfigError("every image is referred as it is: take a checkpoint that is calibrated")
-            content = {"machine": machine, "setting": setting, "answer": summary(cells), "cells": cells}
             if chosen.out:
-                write_whole(chosen.out, json.dumps(content, indent=1) + "\n")
+                write_whole(chosen.out, json.dumps(content(cells)) + "\n")
     console, answer = Console(), summary(cells)
+    compared = confidences(cells, labels)
+    if chosen.out:
+        write_whole(chosen.out, json.dumps(content(cells) | {"confidences": compared}) + "\n")
     console.print(table(cells))
+    console.print(confidence_table(compared))
     console.print(
         f"Does referral rise where accuracy falls? Spearman's rank correlation over {answer['cells']} cells: "
         f"{answer['rank_correlation']}. Balanced accuracy falls by over {100 * SILENT:.0f} points and "

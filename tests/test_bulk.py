@@ -215,6 +215,15 @@ def test_kept_lines_have_the_ids_of_the_run_that_asks(tmp_path: Path) -> None:
     }
 
 
+def test_a_file_is_the_same_by_whatever_way_it_is_reached(tmp_path: Path) -> None:
+    path, (image,) = tmp_path / "found.jsonl", files_in(tmp_path / "many", "a")
+    (tmp_path / "elsewhere").mkdir()
+    around = tmp_path / "elsewhere" / ".." / "many" / image.file.name
+    examine_into(path, Pretending(), [image])
+    assert examine_into(path, Pretending(), [Image(around, "a")]).kept == 1
+    assert len(list(read_lines(path))) == 1
+
+
 def test_names_that_differ_in_bytes_that_are_no_text_are_two_files(tmp_path: Path) -> None:
     names = [os.fsdecode(name) for name in (b"x\xfe.jpg", b"x\xff.jpg")]
     path, images = tmp_path / "found.jsonl", files_in(tmp_path / "many", names)

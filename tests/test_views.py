@@ -4,7 +4,7 @@ import pytest
 
 from transxv2s.finding import Finding
 from transxv2s.taxonomy import ISIC2019
-from transxv2s.views import DISAGREE, with_views
+from transxv2s.views import ANOTHER, DISAGREE, with_views
 
 
 def finding(name: str, code: str, *reasons: str) -> Finding:
@@ -41,3 +41,16 @@ def test_all_views_of_a_torn_lesion_are_referred() -> None:
 def test_views_that_agree_or_are_of_other_lesions_are_left_alone(lesions: dict[str, str]) -> None:
     given = [finding("a", "NV"), finding("b", "NV"), finding("x", "MEL")]
     assert with_views(given, lesions) == given
+
+
+def test_what_one_view_shows_counts_for_the_lesion() -> None:
+    given = [finding("a", "NV"), finding("b", "NV", "may be melanoma"), finding("c", "NV")]
+    found = with_views(given, {"a": "one", "b": "one", "c": "two"})
+    assert [f.reasons for f in found] == [[ANOTHER], ["may be melanoma"], []]
+    assert [f.decision for f in found] == ["expert_review", "expert_review", "answer"]
+
+
+def test_a_poor_picture_leaves_the_answer_to_a_better_one() -> None:
+    poor = finding("b", "NV", "very blurred").model_copy(update={"quality": ["very blurred"]})
+    given = [finding("a", "NV"), poor]
+    assert with_views(given, {"a": "one", "b": "one"}) == given

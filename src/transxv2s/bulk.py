@@ -36,9 +36,14 @@ class Image(NamedTuple):
     group: str | None = None
 
     @property
+    def absolute(self) -> Path:
+        """The file by the same path, whatever way it was reached; links stay what they are called."""
+        return Path(os.path.abspath(self.file))  # noqa: PTH100 (pathlib keeps "..", or follows links)
+
+    @property
     def place(self) -> str:
         """Tells this file from all others: a digest of its absolute path, byte for byte."""
-        return hashlib.blake2b(os.fsencode(self.file.absolute()), digest_size=KEY_BYTES).hexdigest()
+        return hashlib.blake2b(os.fsencode(self.absolute), digest_size=KEY_BYTES).hexdigest()
 
 
 class Done(NamedTuple):
@@ -222,7 +227,7 @@ def _prepare(classifier: Classifier, image: Image) -> tuple[Prepared | str, str]
 
 def _state(image: Image) -> str:
     """Of the file, and of what is told of its group: with another one, another set may be found."""
-    return " ".join(filter(None, (state_key(image.file).hex(), image.group)))
+    return " ".join(filter(None, (state_key(image.absolute).hex(), image.group)))
 
 
 def _encoded(line: Line) -> bytes:

@@ -122,9 +122,19 @@ class There:
 
     @property
     def maker(self) -> dict[str, str]:
-        """The checkpoint and the engine, in int8 with the calibration of this machine."""
+        """The checkpoint and the engine, in int8 with the calibration that is named, or that of this machine.
+
+        Raises:
+            ConfigError: int8 was not calibrated on this machine: each of the others could mean another one.
+        """
         digest = read_config(self.checkpoint)[1]
-        return {"checkpoint": digest, "engine": exact(digest, parse(self.engine)).name}
+        chosen = exact(digest, parse(self.engine))
+        if chosen.precision == "int8" and not chosen.calibration:
+            raise ConfigError(
+                f"{self.engine} is not calibrated on this machine, so each machine of the cluster could mean "
+                f"another calibration: name one, as {self.engine}@DIGEST"
+            )
+        return {"checkpoint": digest, "engine": chosen.name}
 
     def lines(self, images: Sequence[Image]) -> Iterator[list[Line]]:
         """Lines of each batch, as they come.
@@ -135,7 +145,7 @@ class There:
         if not images:
             return
         job = Job(str(self.checkpoint.absolute()), **self.maker, batch_size=self.batch_size)
-        files = [(os.fsencode(image.file.absolute()), image.id, image.group or "") for image in images]
+        files = [(os.fsencode(image.absolute), image.id, image.group or "") for image in images]
         ray = _connected(self.address)
         try:
             outside = self.address.startswith(CLIENT)

@@ -163,7 +163,15 @@ def test_a_cell_of_robustness_holds_what_its_curve_is_drawn_from() -> None:
         _finding(0.7, "NV", "expert_review"),
     ]
     cell = module.scores(findings, [0, 1, 1], ISIC2019)
-    assert cell["images"] == {"confidence": [0.9, 0.6, 0.3], "wrong": [0, 1, 0], "referred": [0, 0, 1]}
+    held = cell["images"]
+    assert (held["wrong"], held["referred"]) == ([0, 1, 0], [0, 0, 1])
+    assert held["confidence"]["named class"] == [0.9, 0.6, 0.3]
+    assert held["confidence"]["softmax"] == [0.9, 0.6, 0.7]
+    pooled = module.confidences({"none 0": cell, "blur 1": cell, "blur 2": cell}, [0, 1, 1])
+    twice = selective([0.9, 0.6, 0.3] * 2, [0, 1, 0] * 2, [0, 1, 1] * 2)
+    assert pooled["named class"]["areas"]["aurc"]["value"] == pytest.approx(twice["aurc"])
+    assert pooled["named class"]["less_that_of_the_named_class"]["aurc"]["value"] == 0
+    assert pooled["softmax"]["less_that_of_the_named_class"]["aurc"]["value"] != 0
     assert cell["aurc"] == pytest.approx(selective([0.9, 0.6, 0.3], [0, 1, 0], [0, 1, 1])["aurc"])
     cells = {"none 0": cell, "blur 1": {k: v for k, v in cell.items() if k != "aurc"}}
     assert len(module.table(cells).rows) == 2, "cells of an earlier version have no area"

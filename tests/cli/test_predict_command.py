@@ -170,6 +170,27 @@ def test_views_of_a_lesion_that_disagree_are_referred(
     assert "names none of the images" in result.err
 
 
+def test_what_is_unknown_of_two_images_does_not_make_them_one_lesion(
+    run: Run, checkpoint: Path, study: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "lesions.csv"
+    table.write_text("image,lesion\na.png,unknown\nann/lesion,unknown\nbob/lesion,one\n")
+    command = ("predict", study / "a.png", study / "ann", study / "bob", "--checkpoint", checkpoint, "--json")
+    found = json.loads(run(*command, "--lesions", table).out)["findings"]
+    assert len(found) == 3
+    assert not any(DISAGREE in finding["reasons"] for finding in found)
+
+
+def test_a_name_that_two_images_have_is_refused(
+    run: Run, checkpoint: Path, study: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "lesions.csv"
+    table.write_text("image,lesion\nlesion,one\n")
+    result = run("predict", study / "ann", study / "bob", "--checkpoint", checkpoint, "--lesions", table)
+    assert result.code == 2
+    assert "names 2 images by lesion: say which, with the folder before the name" in result.err
+
+
 @pytest.fixture(scope="module")
 def grouped(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Calibrated by source: of "strict" the class named alone is in the set, of "lax" every class."""
@@ -193,7 +214,7 @@ def test_an_image_gets_the_set_of_its_group_and_without_one_the_most_cautious(
 ) -> None:
     table, lines = tmp_path / "groups.csv", tmp_path / "found.jsonl"
     images = (study / "a.png", study / "ann", study / "bob")
-    table.write_text("image,group\na.png,strict\nlesion,lax\n")
+    table.write_text("image,group\na.png,strict\nann/lesion.png,lax\n")
     command = ("predict", *images, "--checkpoint", grouped, "--groups", table)
     found = json.loads(run(*command, "--json").out)["findings"]
     assert [len(finding["prediction_set"]) for finding in found] == [1, 8, 8]

@@ -107,6 +107,15 @@ def test_measurements_of_another_machine_do_not_count(monkeypatch: pytest.Monkey
     assert choose(checkpoint(SMALL), CPU) == "eager-bfloat16"
 
 
+def test_what_the_processor_cannot_compute_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another processor of the same name may have measured it into a cache that both see."""
+    have_file("openvino")
+    remember(checkpoint(SMALL), [row("eager", 1, 0.0), row("openvino-bfloat16", 5, 0.0)])
+    for able, expected in ((True, "openvino-bfloat16"), (False, "eager")):
+        monkeypatch.setattr(choice, "computes_in_bfloat16", lambda _, able=able: able)
+        assert choose(checkpoint(SMALL), CPU) == expected
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"machine": "MACHINE", "engines": {"eager": {}}}'])
 def test_what_another_version_has_written_does_not_count(
     content: str, monkeypatch: pytest.MonkeyPatch

@@ -169,22 +169,40 @@ def _groups(path: Path, files: list[Path], checkpoint: Path | None) -> dict[str,
 
 
 def _told(path: Path, column: str, files: list[Path]) -> dict[str, str]:
-    """What a column of a table says by finding id; the table names images by id or by file name.
+    """What a column of a table says by finding id; the table names images by id, file name or path.
+
+    A path may begin at any of an image's folders. Cells that say "unknown" or the like say nothing.
 
     Raises:
-        ConfigError: It names none of the images.
+        ConfigError: It names none of the images, or by one name several.
     """
     from transxv2s.classifier import unique_ids
-    from transxv2s.datasets.tables import read_table, unique_rows
+    from transxv2s.datasets.tables import known, read_table, unique_rows
     from transxv2s.files import readable
 
     rows = unique_rows(path, read_table(path, ("image", column)), "image")
-    ids = unique_ids([readable(file) for file in files])
-    named = {i: rows.get(i, rows.get(file.stem)) for i, file in zip(ids, files, strict=True)}
-    known = {i: row[column] for i, row in named.items() if row and row[column]}
-    if not known:
-        raise ConfigError(f"{path} names none of the images: its column image takes ids or file names")
-    return known
+    named: dict[str, set[str]] = {}
+    for i, file in zip(unique_ids([readable(file) for file in files]), files, strict=True):
+        for name in _names(file) | ({i} if i != file.stem else set()):
+            named.setdefault(name, set()).add(i)
+    if torn := [name for name in rows if len(named.get(name, ())) > 1]:
+        raise ConfigError(
+            f"{path} names {len(named[torn[0]])} images by {torn[0]}: "
+            "say which, with the folder before the name"
+        )
+    said = {i: known(row[column]) for name, row in rows.items() for i in named.get(name, ())}
+    if not any(said.values()):
+        raise ConfigError(f"{path} names none of the images: its column image takes ids, file names or paths")
+    return {i: value for i, value in said.items() if value}
+
+
+def _names(file: Path) -> set[str]:
+    """All names by which a table may mean a file: its own, and with more and more folders before it."""
+    from transxv2s.datasets.tables import image_id
+    from transxv2s.files import readable
+
+    parts = image_id(readable(file.absolute())).split("/")
+    return {"/".join(parts[start:]) for start in range(len(parts))}
 
 
 def _with_views(outcomes: list["Card | Failure"], lesions: dict[str, str]) -> list["Card | Failure"]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ALLOWED_LOSS = 0.005  # balanced accuracy that `auto` may cost: half a point
 DECIDING_BATCH = 16  # a classifier's own; what is faster at 64 may be slower there
 MEASURED = "measured.json"
+OPENVINO_BFLOAT16 = Chosen("openvino", "bfloat16")
 
 Row = dict[str, Any]
 
@@ -59,8 +60,8 @@ def choose(checkpoint: Checkpoint, device: torch.device) -> str:
         return found
     if not computes_in_bfloat16(device):
         return REFERENCE
-    openvino = Chosen("openvino", "bfloat16")
-    return openvino.name if device.type == "cpu" and _ready(checkpoint, openvino) else "eager-bfloat16"
+    by_openvino = device.type == "cpu" and _ready(checkpoint, OPENVINO_BFLOAT16)
+    return OPENVINO_BFLOAT16.name if by_openvino else "eager-bfloat16"
 
 
 def computes_in_bfloat16(device: torch.device) -> bool:
@@ -105,8 +106,11 @@ def _fits(checkpoint: Checkpoint, row: Row) -> bool:
 
 
 def _ready(checkpoint: Checkpoint, chosen: Chosen) -> bool:
+    """Whether its file, its package and the instructions are there: other machines may share the cache."""
     if chosen.kind not in FILE_SUFFIXES:
         return True
+    if chosen == OPENVINO_BFLOAT16 and not computes_in_bfloat16(torch.device("cpu")):
+        return False
     from importlib.util import find_spec
 
     return find_spec(chosen.kind) is not None and file_of(checkpoint, chosen).exists()

@@ -21,16 +21,18 @@ class Cell(NamedTuple):
         severity: 1 to 5, 0 for images as they are.
         balanced_accuracy: Mean recall, referred images included.
         referred: Share of the images that an expert must look at.
+        ece: Expected calibration error of the class that is named.
     """
 
     corruption: str
     severity: int
     balanced_accuracy: float
     referred: float
+    ece: float
 
 
 def robustness(clean: Cell, cells: Sequence[Cell]) -> Figure:
-    """Rise of referral against fall of balanced accuracy, and both by severity, a small plot a corruption."""
+    """Rise of referral against fall of balanced accuracy; each corruption's scores by severity."""
     names = list(dict.fromkeys(cell.corruption for cell in cells))
     rows = -(-len(names) // COLUMNS)
     canvas = Figure((15, 2.1 * max(rows, 2) + 0.4), layout="constrained")
@@ -72,6 +74,7 @@ def _by_severity(axes: Axes, name: str, line: Sequence[Cell]) -> None:
         severity, [c.balanced_accuracy for c in line], "o-", color=ACCENT, ms=3, label="balanced accuracy"
     )
     axes.plot(severity, [c.referred for c in line], "s--", color=WARNING, ms=3, label="referred")
+    axes.plot(severity, [c.ece for c in line], "^:", color=MUTED, ms=3, label="calibration error")
     axes.set_title(name.replace("_", " "), fontsize=8)
     axes.set_ylim(0, 1)
     axes.set_xticks(severity)

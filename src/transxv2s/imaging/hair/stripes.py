@@ -57,7 +57,7 @@ def padded_for(grey: Grey, margin: int, angle: int) -> Grey:
     So a slanted hair is found up to the border, and a thin frame around the image is no stripe.
     """
     beyond = cv2.BORDER_REPLICATE if angle % 90 else cv2.BORDER_CONSTANT
-    return np.asarray(cv2.copyMakeBorder(grey, *4 * [margin], beyond, value=0), np.uint8)
+    return np.asarray(cv2.copyMakeBorder(grey, margin, margin, margin, margin, beyond, value=0), np.uint8)
 
 
 def below_both_sides(padded: Grey, margin: int, angle: int, distances: tuple[int, ...]) -> Grey:
