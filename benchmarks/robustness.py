@@ -308,7 +308,7 @@ def main() -> None:
                 raise ConfigError("every image is referred as it is: take a checkpoint that is calibrated")
             if chosen.out:
                 write_whole(chosen.out, json.dumps(content(cells)) + "\n")
-    console, answer = Console(), summary(cells)
+    console, answer = Console(width=150), summary(cells)
     compared = confidences(cells, labels)
     if chosen.out:
         write_whole(chosen.out, json.dumps(content(cells) | {"confidences": compared}) + "\n")

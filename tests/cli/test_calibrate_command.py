@@ -117,6 +117,7 @@ def test_elsewhere_with_an_image_that_cannot_be_read(
     assert json.loads((new / "report" / "calibration.json").read_text()) == told
     assert "nobody could check that it was trained on none of these" in told["notes"][0]
     assert told["notes"][1].startswith("3 malignant or precancerous lesions to tune on: to promise 95% takes")
+    assert any(note.startswith("no lesion of AK, VASC, SCC is there to tune on") for note in told["notes"])
     assert read_checkpoint(new).digest == told["checkpoint"]
     assert contents(checkpoint) == before
 

@@ -44,7 +44,8 @@ def robustness(clean: Cell, cells: Sequence[Cell]) -> Figure:
         _by_severity(axis, name, [clean, *(cell for cell in cells if cell.corruption == name)])
     for axis in axes.flat[len(names) :]:
         axis.axis("off")
-    axes[0, 0].legend(fontsize=7, frameon=False, loc="lower left")
+    lines = axes[0, 0].get_legend_handles_labels()
+    right.legend(*lines, fontsize=8, frameon=False, ncols=3, loc="outside upper center")
     right.supxlabel("severity", fontsize=9, color=MUTED)
     return canvas
 
