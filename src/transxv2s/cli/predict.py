@@ -183,7 +183,8 @@ def _told(path: Path, column: str, files: list[Path]) -> dict[str, str]:
     rows = unique_rows(path, read_table(path, ("image", column)), "image")
     named: dict[str, set[str]] = {}
     for i, file in zip(unique_ids([readable(file) for file in files]), files, strict=True):
-        for name in _names(file) | ({i} if i != file.stem else set()):
+        own = _names(file) | ({i} if i != file.stem else set())
+        for name in own & rows.keys():
             named.setdefault(name, set()).add(i)
     if torn := [name for name in rows if len(named.get(name, ())) > 1]:
         raise ConfigError(

@@ -292,10 +292,10 @@ def _few_notes(floors: ReferralPolicy, labelled: Labelled) -> list[str]:
     malignant = _too_few(f"{count} malignant or precancerous lesions", count, goals.sensitivity)
     notes = [f"{note}, so every benign answer is referred" for note in malignant if needs.any()]
     codes = labelled.taxonomy.codes
-    count = {code: _lesions(labelled, labelled.labels == k) for k, code in enumerate(codes)}
-    for code in (code for code in _floored(floors, labelled.taxonomy) if count[code]):
-        notes += _too_few(f"{code} has {count[code]} lesions", count[code], goals.rare_sensitivity)
-    if absent := [code for code in codes if not count[code]]:
+    lesions = {code: _lesions(labelled, labelled.labels == k) for k, code in enumerate(codes)}
+    for code in (code for code in _floored(floors, labelled.taxonomy) if lesions[code]):
+        notes += _too_few(f"{code} has {lesions[code]} lesions", lesions[code], goals.rare_sensitivity)
+    if absent := [code for code in codes if not lesions[code]]:
         notes.append(
             f"no lesion of {', '.join(absent)} is there to tune on: no floor holds for them, "
             "whatever a former calibration promised of them"
