@@ -3,8 +3,9 @@
 UDA-1 images are brought to 600 × 450 and written as JPEG files, each as often as needed. Rounds take turns:
 reading and preparing alone (a images/s), the network and its judgement alone (b), and all of it as
 `predict --lines` does (c). On shared cores that each part keeps busy alone, c can be 1 / (1/a + 1/b) at best
-(more where a part leaves a core idle when it is alone), with a GPU min(a, b). With --growth, `predict --lines`
-runs as a command of its own on more and more images: its time an image and its peak memory ought to stay flat.
+(more where a part leaves a core idle when it is alone), with a GPU min(a, b). With --growth, `predict
+--lines` runs as a command of its own on more and more images: its time an image and its peak memory ought to
+stay flat.
 
     python benchmarks/whole_path.py --uda1 .data/uda1 --engine auto --growth --out experiments/whole_path.json
 """
