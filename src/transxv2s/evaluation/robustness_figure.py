@@ -21,7 +21,7 @@ class Cell(NamedTuple):
         severity: 1 to 5, 0 for images as they are.
         balanced_accuracy: Mean recall, referred images included.
         referred: Share of the images that an expert must look at.
-        ece: Expected calibration error of the class that is named.
+        ece: Expected calibration error.
     """
 
     corruption: str
