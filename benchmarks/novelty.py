@@ -271,8 +271,9 @@ def held_out_experiment(
     tested = np.isin(images.group, [KNOWN, "held out"])
     group = np.where(held & tested, images.code, images.group)
     images = Images(group, images.unit, images.code, images.features, images.logits)
-    train, validation = (images.take(~held & (images.group == g)) for g in ("train", "validation"))
-    scored = images.take((held & tested) | (images.group == KNOWN))
+    mine = np.isin(images.code, codes)
+    train, validation = (images.take(mine & (images.group == g)) for g in ("train", "validation"))
+    scored = images.take((held & tested) | (mine & (images.group == KNOWN)))
     found, _ = experiment(train, validation, scored, codes, share)
     return {"features_learned_with_the_held_out_classes": taught, **found}
 
