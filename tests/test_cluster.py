@@ -106,16 +106,6 @@ def test_engines_are_named_alike_and_not_left_to_each_machine() -> None:
         replace(there, engine="fast")
 
 
-def test_int8_is_the_same_calibration_on_all_machines_or_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    there = There("auto", default_checkpoint(), 2, "openvino-int8")
-    with pytest.raises(ConfigError, match=r"not calibrated on this machine.*openvino-int8@DIGEST"):
-        _ = there.maker
-    assert replace(there, engine="openvino-int8@0123").maker["engine"] == "openvino-int8@0123"
-
-
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nowhere", "auto"])
 def test_a_cluster_that_is_not_there_is_said_to_be_so(address: str) -> None:
     there = There(address, default_checkpoint(), 2)

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from transxv2s.bench.contenders import our_engines
 from transxv2s.engines import quantised, store
 from transxv2s.engines.engine import EngineError, parse
 from transxv2s.engines.store import exact, folder, prepared
+from transxv2s.errors import ConfigError
 
 CPU = torch.device("cpu")
 HERE = checkpoint(SMALL)
@@ -79,7 +81,9 @@ def test_a_cluster_is_told_the_calibration_of_the_machine_that_asks(
 ) -> None:
     monkeypatch.setattr(cluster, "read_config", lambda _: (HERE.config, HERE.digest))
     there = cluster.There("auto", tmp_path, 2, "openvino-int8")
-    assert there.maker["engine"] == "openvino-int8"
+    with pytest.raises(ConfigError, match=r"not calibrated on this machine.*openvino-int8@DIGEST"):
+        _ = there.maker
+    assert replace(there, engine="openvino-int8@0123").maker["engine"] == "openvino-int8@0123"
 
     path = prepared(HERE, INT8, squares(2))
     assert there.maker["engine"] == f"openvino-int8@{store.calibration_of(path)}"
