@@ -283,11 +283,11 @@ def policy_experiment(
 ) -> dict[str, dict[str, Any]]:
     """By group (known, or the held-out class) the share of lesions that the checkpoint's policy refers."""
     classifier = Classifier(read_checkpoint(checkpoint), "cpu")
-    group = np.array([item.code if item.code in held_out else item.group for item in items])
+    tested = [item for item in items if item.group in (KNOWN, "held out")]
+    groups = {KNOWN: classifier.taxonomy.codes} | {code: (code,) for code in held_out}
     result: dict[str, dict[str, Any]] = {}
-    for name in (KNOWN, *held_out):
-        chosen = [item for item, own in zip(items, group, strict=True) if own == name]
-        chosen = [item for item in chosen if item.group in (KNOWN, "held out")]
+    for name, codes in groups.items():
+        chosen = [item for item in tested if item.code in codes]
         findings = classifier.classify([item.content for item in chosen])
         sent = np.array([finding.decision == "expert_review" for finding in findings])
         units = lesion_numbers([item.unit for item in chosen], len(chosen))

@@ -107,9 +107,13 @@ def test_the_snippet_makes_squares_of_pictures_of_any_size(
     *lines, _ = said("onnx", tmp_path / "model.onnx", pictures)
     plain = Preprocessing(field_of_view=False, size=small.config.preprocessing.size)
     classifier = Classifier(replace(small, config=small.config.model_copy(update={"preprocessing": plain})))
+    adjusted = small.config.trust.adjusted if small.config.trust else np.asarray
     for line, finding in zip(lines, classifier.classify(pictures), strict=True):
-        _, code, probability = line.split(" ")  # random weights: the two greatest are nearly the same
+        _, code, probability = line.split(" ")
         assert float(probability) == pytest.approx(finding.probabilities[code], abs=0.01)
+        chances = adjusted(np.array([list(finding.probabilities.values())]))[0]
+        named = list(finding.probabilities).index(code)
+        assert chances[named] == pytest.approx(chances.max(), rel=0.1)  # random weights: nearly a draw
 
 
 def _logits(checkpoint: Checkpoint) -> NDArray[np.float32]:

@@ -22,7 +22,7 @@ from transxv2s.evaluation.operating_figure import operating_curve
 from transxv2s.evaluation.outputs import group_of, outputs_of
 from transxv2s.evaluation.reliability_figure import reliability_before_and_after
 from transxv2s.evaluation.run import Chosen
-from transxv2s.evaluation.scored import PREDICTIONS, ScoredImages
+from transxv2s.evaluation.scored import PREDICTIONS
 from transxv2s.files import make_folders, write_whole
 from transxv2s.scoring.bootstrap import lesion_numbers
 from transxv2s.scoring.calibration import calibration
@@ -120,11 +120,11 @@ def calibrate(
     fitted = fit(
         outputs, score, classifier.taxonomy, sizes, words, goals=goals, coverage=coverage, grouping=grouping
     )
-    metrics = {images.named: performance.on_own_images(fitted, outputs, classifier, chosen)}
-    tested = performance.Tested(None, {})
+    own, tested = performance.on_own_images(fitted, outputs, classifier, chosen), performance.NOTHING
     if images.of_training:
         tested = performance.on_test_part(fitted, classifier, chosen, grouping)
-        metrics |= {"test": tested.scores} if tested.scores else {}
+    answered = {name: one for name, one in ((images.named, own), ("test", tested)) if one.scores}
+    metrics = {name: one.scores for name, one in answered.items()}
     seen = images.seen.to_bytes() if images.seen else None
     digest = with_trust(checkpoint, fitted.trust, fitted.score, target, metrics=metrics, seen_images=seen)
     results = _results(fitted, outputs, classifier, images) | {"checkpoint": digest, "fitted_on": words}
@@ -133,11 +133,9 @@ def calibrate(
     results["metrics"] = metrics
     write_whole(report / RESULTS, json.dumps(results, indent=2) + "\n")
     _draw(fitted, outputs, classifier.taxonomy.codes, report)
-    evidence = evidence_of(fitted.trust, fitted.score, outputs, fitted.held_out)
-    own = ScoredImages.of(outputs, evidence, classifier.taxonomy.codes)
-    for subset, scored in ((images.named, own), ("test", tested.scored)):
-        if scored:
-            scored.write(report / PREDICTIONS.format(subset))
+    for name, one in answered.items():
+        if one.scored:
+            one.scored.write(report / PREDICTIONS.format(name))
     return results
 
 

@@ -1,7 +1,10 @@
 """What a checkpoint tells of itself once it was calibrated anew: how it does, and on which images."""
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from transxv2s.classifier import Classifier
 from transxv2s.datasets.copies import fingerprints_of_readable_files
@@ -15,15 +18,17 @@ from transxv2s.evaluation.scored import ScoredImages
 from transxv2s.trust.fitting import Fitted, Outputs, evidence_of
 from transxv2s.trust.measured import measured
 
+Probabilities: TypeAlias = NDArray[np.float64]  # (N, K)
+
 NO_TEST = "the checkpoint will tell nothing of a test part"
 
 
-class Tested(NamedTuple):
-    """How the test part was answered.
+class Answered(NamedTuple):
+    """How images were answered.
 
     Attributes:
         scores: None if there are none.
-        failures: Why images of it cannot be read, by id.
+        failures: Why some of them cannot be read, by id.
         notes: In words.
         scored: What was said of each image; None without scores.
     """
@@ -34,16 +39,18 @@ class Tested(NamedTuple):
     scored: ScoredImages | None = None
 
 
-def on_own_images(fitted: Fitted, outputs: Outputs, classifier: Classifier, chosen: Chosen) -> dict[str, Any]:
+NOTHING = Answered(None, {})
+
+
+def on_own_images(fitted: Fitted, outputs: Outputs, classifier: Classifier, chosen: Chosen) -> Answered:
     """How it does on the images that trust was fitted to, which flatters."""
     images = f"{chosen.protocol()} of {chosen.name}" if chosen.split else f"images of {chosen.name}"
     how = "only its probabilities to other lesions" if fitted.choice else "its probabilities too"
-    evidence = evidence_of(fitted.trust, fitted.score, outputs, fitted.held_out)
     words = f"{images}, to which it was fitted ({how})"
-    return measured(fitted, outputs, evidence, classifier.taxonomy, words)
+    return _answered(fitted, outputs, fitted.held_out, classifier, words)
 
 
-def on_test_part(fitted: Fitted, classifier: Classifier, chosen: Chosen, grouping: str | None) -> Tested:
+def on_test_part(fitted: Fitted, classifier: Classifier, chosen: Chosen, grouping: str | None) -> Answered:
     """How it does on the test part of the split of its training, without images that it has seen.
 
     Args:
@@ -54,10 +61,10 @@ def on_test_part(fitted: Fitted, classifier: Classifier, chosen: Chosen, groupin
     """
     split, test = chosen.split, replace(chosen, subset="test")
     if split is None or is_doubled(split):
-        return Tested(None, {})
+        return NOTHING
     records, left_out = _unseen(classifier, chosen.part("test"), chosen.leaky)
     if not records:
-        return Tested(None, {}, (f"{NO_TEST}: no image of it is there that was not seen",))
+        return Answered(None, {}, (f"{NO_TEST}: no image of it is there that was not seen",))
     try:
         said, failures = outputs_of(
             classifier,
@@ -67,13 +74,19 @@ def on_test_part(fitted: Fitted, classifier: Classifier, chosen: Chosen, groupin
             "Scoring the test part",
         )
     except DataError as error:
-        return Tested(None, {}, (f"{NO_TEST}: {error}",))
+        return Answered(None, {}, (f"{NO_TEST}: {error}",))
     without = f" without {left_out:,} that it has seen" if left_out else ""
     probabilities = fitted.trust.scaling.probabilities(said.logits)
-    evidence = evidence_of(fitted.trust, fitted.score, said, probabilities)
     words = f"{test.protocol()} of {chosen.name}{without}"
-    scores = measured(fitted, said, evidence, classifier.taxonomy, words)
-    return Tested(scores, failures, scored=ScoredImages.of(said, evidence, classifier.taxonomy.codes))
+    return _answered(fitted, said, probabilities, classifier, words)._replace(failures=failures)
+
+
+def _answered(
+    fitted: Fitted, outputs: Outputs, probabilities: Probabilities, classifier: Classifier, words: str
+) -> Answered:
+    evidence = evidence_of(fitted.trust, fitted.score, outputs, probabilities)
+    scores = measured(fitted, outputs, evidence, classifier.taxonomy, words)
+    return Answered(scores, {}, scored=ScoredImages.of(outputs, evidence, classifier.taxonomy.codes))
 
 
 def _unseen(classifier: Classifier, records: list[Record], leaky: bool) -> tuple[list[Record], int]:
