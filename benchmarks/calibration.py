@@ -31,7 +31,7 @@ from transxv2s.scoring.calibration import calibration_intervals as intervals
 from transxv2s.taxonomy import OWN, DiagnosticClass, Taxonomy
 from transxv2s.trust.calibration import softmax
 from transxv2s.trust.scaling import KINDS
-from transxv2s.trust.scaling_choice import Choice, choose
+from transxv2s.trust.scaling_choice import Choice, choose, held_out
 from transxv2s.trust.scaling_fit import fit
 
 BEFORE = "before"
@@ -115,8 +115,10 @@ def main() -> None:
     fitting, test = ScoredImages.read(arguments.validation), ScoredImages.read(arguments.test)
     if set(fitting.lesions) & set(test.lesions):
         parser.error("validation and test share lesions: what is fitted on one cannot be judged on the other")
-    choice = choose(fitting.logits, fitting.labels, fitting.lesions, seed=arguments.seed)
-    scalings = {kind: fit(kind, fitting.logits, fitting.labels, fitting.lesions) for kind in KINDS}
+    given = (fitting.logits, fitting.labels, fitting.lesions)
+    left_out = {kind: held_out(kind, *given, seed=arguments.seed) for kind in KINDS}
+    choice = choose(left_out, fitting.labels, fitting.lesions)
+    scalings = {kind: fit(kind, *given) for kind in KINDS}
     models = {BEFORE: softmax(test.logits)}
     models |= {kind: scaling.probabilities(test.logits) for kind, scaling in scalings.items()}
     found = intervals(models, test.labels, test.lesions, draws=arguments.draws, seed=arguments.seed)

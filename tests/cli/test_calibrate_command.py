@@ -75,6 +75,8 @@ def test_into_itself_and_again(run: Run, telling: Path, hospital: Path) -> None:
     """Other files stay, a report within too; the images count as seen, and may be calibrated on once more."""
     before = read_checkpoint(telling)
     command = ("calibrate", telling, "--dataset", "table", "--root", hospital, "--report", telling / "report")
+    (telling / "report").mkdir()
+    (telling / "report" / "predictions-test.csv").write_text("of an earlier calibration, with another split")
     for goal in ("0.95", "0.5"):
         result = run(*command, "--sensitivity", goal, "--json")
         assert result.code == 0, result.err

@@ -7,18 +7,20 @@ from transxv2s.scoring.bootstrap import lesion_numbers
 from transxv2s.scoring.confusion import balanced_accuracy
 from transxv2s.scoring.reliability import expected_calibration_error
 from transxv2s.taxonomy import ISIC2019
+from transxv2s.trust import fitting
 from transxv2s.trust.fitting import (
     KNOWN,
     NOVEL_SHARE,
+    Fitted,
     Outputs,
     evenly_by_class,
     fit,
-    held_out_probabilities,
     learn_novelty,
 )
 from transxv2s.trust.judgement import Judge, advice
 from transxv2s.trust.policy import Goals
-from transxv2s.trust.scaling import Temperature
+from transxv2s.trust.scaling import KINDS, Kind, Temperature
+from transxv2s.trust.scaling_choice import choose, held_out
 from transxv2s.trust.scaling_fit import FOLDS, SEED, folds_of
 from transxv2s.trust.scaling_fit import fit as fit_scaling
 
@@ -46,7 +48,7 @@ def test_sets_and_policy_rest_on_lesions_that_the_scaling_was_not_fitted_on() ->
     lesions = [lesion for lesion, left in zip(given.lesions, out, strict=True) if not left]
     scaling = fit_scaling(kind, given.logits[~out], given.labels[~out], lesions)
     np.testing.assert_allclose(fitted.held_out[out], scaling.probabilities(given.logits[out]))
-    again = held_out_probabilities(kind, given)
+    again = held_out(kind, given.logits, given.labels, given.lesions)
     np.testing.assert_array_equal(fitted.held_out, again)
     assert fitted.trust.fitted_on == "somewhere"
     assert fitted.trust.sets.limits.lesions == tuple(np.bincount(given.labels[::2], minlength=8))
@@ -61,7 +63,7 @@ def test_calibrated_probabilities_know_what_is_rare_and_the_adjustment_names_it_
     fitted = fit(given, None, ISIC2019, SIZES, "")
     assert fitted.choice is not None
     assert fitted.choice.kind != "temperature"
-    plain = held_out_probabilities("temperature", given)
+    plain = held_out("temperature", given.logits, given.labels, given.lesions)
     assert expected_calibration_error(fitted.held_out, labels) < expected_calibration_error(plain, labels)
     named = fitted.trust.adjusted(fitted.held_out)
     most_probable, by_the_network = (balanced_accuracy(p, labels) for p in (fitted.held_out, plain))
@@ -73,6 +75,24 @@ def test_calibrated_probabilities_know_what_is_rare_and_the_adjustment_names_it_
     rows = np.arange(1500)
     assert evidence.members[rows, evidence.predicted].all()
     np.testing.assert_array_equal(evidence.confidence, evidence.probabilities[rows, evidence.predicted])
+
+
+def test_of_equally_likely_scalings_the_one_that_refers_least_ships(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = outputs(300, 7)
+
+    def with_only(*kinds: Kind) -> Fitted:
+        monkeypatch.setattr(fitting, "choose", lambda *a: choose(*a).model_copy(update={"as_good": kinds}))
+        return fit(given, None, ISIC2019, SIZES, "")
+
+    alone = {kind: with_only(kind) for kind in KINDS}
+    needs = {kind: one.tuned.floors for kind, one in alone.items()}
+    assert len(set(needs.values())) == 3, "the forms have to differ for this to say anything"
+    together = with_only(*KINDS)
+    least = min(needs, key=needs.__getitem__)
+    assert together.choice is not None
+    assert (together.choice.kind, together.choice.referred) == (least, needs)
+    assert together.trust == alone[least].trust
+    assert together.trust.scaling.kind == least
 
 
 def test_rare_and_missed_classes_get_a_floor_the_rarest_first() -> None:

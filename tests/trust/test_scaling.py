@@ -25,7 +25,7 @@ from transxv2s.trust.scaling import (
     Vector,
     log_probabilities,
 )
-from transxv2s.trust.scaling_choice import Choice, choose, mean_over_lesions
+from transxv2s.trust.scaling_choice import Choice, choose, held_out, mean_over_lesions
 from transxv2s.trust.scaling_fit import (
     INTERCEPT_PENALTIES,
     OFF_DIAGONAL_PENALTIES,
@@ -291,7 +291,7 @@ def test_what_does_not_go_together_is_refused(
     with pytest.raises(InputError, match=complaint):
         fit(kind, logits, labels, lesions)
     with pytest.raises(InputError, match=complaint):
-        choose(logits, labels, lesions)
+        held_out(kind, logits, labels, lesions)
 
 
 @pytest.mark.parametrize(
@@ -300,9 +300,11 @@ def test_what_does_not_go_together_is_refused(
 )
 def test_the_form_that_the_labels_were_drawn_from_is_chosen(truth: Scaling, kind: Kind) -> None:
     logits, labels = drawn(truth, 600)
-    found = choose(logits, labels, own_lesions(600))
+    lesions = own_lesions(600)
+    found = choose({k: held_out(k, logits, labels, lesions) for k in KINDS}, labels, lesions)
     assert found.kind == kind
     assert tuple(found.scores) == KINDS
+    assert found.as_good[0] == kind
     assert Choice.model_validate_json(found.model_dump_json()) == found
 
 
@@ -329,9 +331,9 @@ def test_the_standard_error_is_the_spread_of_lesion_bootstraps() -> None:
 def test_a_choice_needs_something_to_leave_out() -> None:
     logits, labels = drawn(TILTED, 10)
     with pytest.raises(InputError, match="two lesions or more"):
-        choose(logits, labels, ["the only one"] * 10)
+        held_out("vector", logits, labels, ["the only one"] * 10)
     with pytest.raises(InputError, match="2 folds or more"):
-        choose(logits, labels, own_lesions(10), folds=1)
+        held_out("vector", logits, labels, own_lesions(10), folds=1)
 
 
 def test_kinds_are_those_of_the_union() -> None:

@@ -128,6 +128,9 @@ def _print(results: dict[str, Any], target: Path, report: Path) -> None:
         columns = ("ece", "smooth_ece", "classwise_ece", "brier", "nll")
         scores.add_row(name, *(f"{results[key][column]:.4f}" for column in columns))
     console.print(scores)
+    if len(needs := (results["choice"] or {"referred": {}})["referred"]) > 1:
+        forms = ", ".join(f"{kind} {share:.0%}" for kind, share in needs.items())
+        console.print(f"Equally likely scalings, and what the floors of safety refer under each: {forms}")
     console.print(
         f"Prediction sets of {results['sets']['size']:.2f} classes on average; referral: suspicion from "
         f"{policy['max_suspicion']:.3f}, confidence under {policy['min_confidence']:.3f}, rare classes "

@@ -22,7 +22,7 @@ from transxv2s.evaluation.operating_figure import operating_curve
 from transxv2s.evaluation.outputs import group_of, outputs_of
 from transxv2s.evaluation.reliability_figure import reliability_before_and_after
 from transxv2s.evaluation.run import Chosen
-from transxv2s.evaluation.scored import PREDICTIONS
+from transxv2s.evaluation.scored import PREDICTIONS, ScoredImages
 from transxv2s.files import make_folders, write_whole
 from transxv2s.scoring.bootstrap import lesion_numbers
 from transxv2s.scoring.calibration import calibration
@@ -133,10 +133,18 @@ def calibrate(
     results["metrics"] = metrics
     write_whole(report / RESULTS, json.dumps(results, indent=2) + "\n")
     _draw(fitted, outputs, classifier.taxonomy.codes, report)
-    for name, one in answered.items():
-        if one.scored:
-            one.scored.write(report / PREDICTIONS.format(name))
+    _write_tables(report, {name: one.scored for name, one in answered.items() if one.scored})
     return results
+
+
+def _write_tables(report: Path, tables: Mapping[str, ScoredImages]) -> None:
+    """What an earlier calibration left there is removed: it is of other images, or says other things."""
+    for name in ("validation", "calibration", "test"):
+        path = report / PREDICTIONS.format(name)
+        if name in tables:
+            tables[name].write(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _split_of_training(checkpoint: Checkpoint, chosen: Chosen) -> bool:

@@ -2,7 +2,8 @@
 
 Adjustment, prediction sets and policy rest on probabilities of images that the scaling was not fitted on
 (lesions are dealt into folds, each calibrated by the others), since fitted ones would promise too much; the
-scaling that is stored is fitted on all.
+scaling that is stored is fitted on all. Scaling and policy are chosen together: of the forms of scaling that
+are equally likely, the one under which the floors of safety refer least.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,15 +13,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from transxv2s.scoring.bootstrap import lesion_numbers
 from transxv2s.taxonomy import Taxonomy
 from transxv2s.trust import adjustment, conformal, scaling_fit
 from transxv2s.trust.judgement import Trust, novel_images
 from transxv2s.trust.novelty import SCORES, Kind, Novelty, NoveltyScore, fit_threshold
 from transxv2s.trust.policy import Goals, ReferralPolicy
 from transxv2s.trust.rules import Evidence
+from transxv2s.trust.scaling import KINDS
 from transxv2s.trust.scaling import Kind as ScalingKind
 from transxv2s.trust.scaling_choice import Choice, choose
+from transxv2s.trust.scaling_choice import held_out as held_out_probabilities
 from transxv2s.trust.tuning import Labelled, Tuned, tune
 
 Floats = NDArray[np.float64]
@@ -100,33 +102,43 @@ def fit(
         InputError: The arrays do not go together, or there are too few images.
     """
     few = len(set(outputs.lesions)) < FEW
-    choice = None if few else choose(outputs.logits, outputs.labels, outputs.lesions)
-    kind = choice.kind if choice else "temperature"
-    scaling = scaling_fit.fit(kind, outputs.logits, outputs.labels, outputs.lesions)
-    held_out = scaling.probabilities(outputs.logits) if few else held_out_probabilities(kind, outputs)
-    sets = conformal.fit(
-        held_out,
-        outputs.labels,
-        coverage,
-        lesions=outputs.lesions,
-        groups=outputs.groups if grouping else None,
-        grouping=grouping,
-    )
+    given = (outputs.logits, outputs.labels, outputs.lesions)
+    held_out = {} if few else {kind: held_out_probabilities(kind, *given) for kind in KINDS}
+    choice = choose(held_out, outputs.labels, outputs.lesions) if held_out else None
     novelty = None if score is None else _novelty(score, outputs, fitted_on)
-    start = Trust(
-        scaling=scaling,
-        adjustment=None if few else adjustment.fit(held_out, outputs.labels),
-        sets=sets,
-        novelty=novelty,
-        policy=ReferralPolicy(),
-        fitted_on=fitted_on,
-    )
-    evidence = evidence_of(start, score, outputs, held_out)
-    labelled = Labelled(evidence, outputs.labels, outputs.lesions, taxonomy)
-    rare, missed = floored_classes(labelled, class_sizes)
-    tuned = tune(labelled, rare, goals or Goals(), fitted_on, often_missed=missed)
-    trust = start.model_copy(update={"policy": tuned.policy})
-    return Fitted(trust, score if novelty else None, choice, tuned, held_out)
+
+    def fitted_with(kind: ScalingKind) -> Fitted:
+        scaling = scaling_fit.fit(kind, *given)
+        probabilities = held_out[kind] if held_out else scaling.probabilities(outputs.logits)
+        sets = conformal.fit(
+            probabilities,
+            outputs.labels,
+            coverage,
+            lesions=outputs.lesions,
+            groups=outputs.groups if grouping else None,
+            grouping=grouping,
+        )
+        start = Trust(
+            scaling=scaling,
+            adjustment=None if few else adjustment.fit(probabilities, outputs.labels),
+            sets=sets,
+            novelty=novelty,
+            policy=ReferralPolicy(),
+            fitted_on=fitted_on,
+        )
+        evidence = evidence_of(start, score, outputs, probabilities)
+        labelled = Labelled(evidence, outputs.labels, outputs.lesions, taxonomy)
+        rare, missed = floored_classes(labelled, class_sizes)
+        tuned = tune(labelled, rare, goals or Goals(), fitted_on, often_missed=missed)
+        trust = start.model_copy(update={"policy": tuned.policy})
+        return Fitted(trust, score if novelty else None, None, tuned, probabilities)
+
+    if choice is None:
+        return fitted_with("temperature")
+    tried = {kind: fitted_with(kind) for kind in choice.as_good}
+    referred = {kind: one.tuned.floors for kind, one in tried.items()}
+    kind = min(referred, key=referred.__getitem__)
+    return tried[kind]._replace(choice=choice.model_copy(update={"kind": kind, "referred": referred}))
 
 
 def evidence_of(
@@ -149,18 +161,6 @@ def evenly_by_class(labels: Sequence[int]) -> list[int]:
 def learn_novelty(trained: Outputs) -> NoveltyScore:
     """What images that the network was trained on look like to it."""
     return SCORES[NOVELTY].fit(trained.logits, trained.features, trained.labels)
-
-
-def held_out_probabilities(kind: ScalingKind, outputs: Outputs) -> Floats:
-    """Probabilities (N, K) of each image by a scaling that was fitted on the other folds of lesions."""
-    lesion = lesion_numbers(outputs.lesions, len(outputs.labels))
-    fold = scaling_fit.folds_of(outputs.labels, lesion, scaling_fit.FOLDS, scaling_fit.SEED)
-    found = np.zeros(outputs.logits.shape)
-    for number in np.unique(fold):
-        out = fold == number
-        scaling = scaling_fit.fit(kind, outputs.logits[~out], outputs.labels[~out], lesion[~out].tolist())
-        found[out] = scaling.probabilities(outputs.logits[out])
-    return found
 
 
 def floored_classes(labelled: Labelled, class_sizes: Mapping[str, int]) -> tuple[list[str], list[str]]:

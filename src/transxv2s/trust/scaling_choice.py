@@ -1,6 +1,10 @@
-"""Which form of calibration: the one that does best on lesions it was not fitted on, in doubt the simpler."""
+"""Which form of calibration: the one that does best on lesions it was not fitted on, in doubt the simpler.
 
-from collections.abc import Sequence
+Likelihood leaves several forms that are as good as each other, of which a policy of referral may need more or
+fewer experts for the same safety. That is for `fitting` to see, which tunes a policy under each of them.
+"""
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -36,23 +40,33 @@ class Choice(BaseModel):
     Attributes:
         kind: The form.
         scores: Of every form, from the simplest to the richest.
+        as_good: The form that likelihood chooses, and the richer ones that are not clearly worse.
+        referred: Of these, the share of images that the floors of safety refer, once a policy was tuned.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Kind
     scores: dict[Kind, KindScore]
+    as_good: tuple[Kind, ...]
+    referred: dict[Kind, float] = {}
 
 
-def choose(
-    logits: ArrayLike, labels: ArrayLike, lesions: Sequence[object], folds: int = FOLDS, seed: int = SEED
-) -> Choice:
-    """The form with the least negative log-likelihood over folds of lesions, in doubt the simpler one.
+def held_out(
+    kind: Kind,
+    logits: ArrayLike,
+    labels: ArrayLike,
+    lesions: Sequence[object],
+    *,
+    folds: int = FOLDS,
+    seed: int = SEED,
+) -> Floats:
+    """Probabilities (N, K) of each image by a scaling that was fitted on the other folds of lesions.
 
-    A richer form must beat the one chosen so far by more than one standard error of the difference. That is
-    taken over lesions, as images of one lesion err together. Penalties are chosen anew within each fold.
+    Penalties are chosen anew within each fold.
 
     Args:
+        kind: The form.
         logits: Shape (N, K), of images that the network was not trained on.
         labels: Class indices, shape (N,).
         lesions: Which lesion each image shows; two at least.
@@ -69,29 +83,37 @@ def choose(
         raise InputError(
             "A form of calibration is chosen on images of two lesions or more, in 2 folds or more."
         )
-    fold = folds_of(y, lesion, folds, seed)
+    fold, found = folds_of(y, lesion, folds, seed), np.zeros(z.shape)
+    for number in np.unique(fold):
+        out = fold == number
+        found[out] = fit(kind, z[~out], y[~out], lesion[~out].tolist()).probabilities(z[out])
+    return found
+
+
+def choose(found: Mapping[Kind, Floats], labels: ArrayLike, lesions: Sequence[object]) -> Choice:
+    """The form with the least negative log-likelihood on lesions left out, in doubt the simpler one.
+
+    A richer form must beat the one chosen so far by more than one standard error of the difference. That is
+    taken over lesions, as images of one lesion err together.
+
+    Args:
+        found: What `held_out` gives for every form, (N, K) each.
+        labels: Class indices, shape (N,).
+        lesions: Which lesion each image shows; two at least.
+    """
+    y = np.asarray(labels, np.intp)
+    lesion = lesion_numbers(lesions, len(y))
+    losses = {kind: log_losses(found[kind], y) for kind in KINDS}
     chosen = KINDS[0]
-    losses: dict[Kind, Floats] = {}
     scores: dict[Kind, KindScore] = {}
     for kind in KINDS:
-        losses[kind] = _held_out_losses(kind, z, y, lesion, fold)
         gain, error = mean_over_lesions(losses[chosen] - losses[kind], lesion)
         scores[kind] = KindScore(nll=float(losses[kind].mean()), gain=gain, standard_error=error)
         if gain > error:
             chosen = kind
-    return Choice(kind=chosen, scores=scores)
-
-
-def _held_out_losses(
-    kind: Kind, logits: Floats, labels: Integers, lesion: Integers, fold: Integers
-) -> Floats:
-    """Log loss of each image (N,) under the fit on the other folds."""
-    losses = np.zeros(len(labels))
-    for number in np.unique(fold):
-        out = fold == number
-        scaling = fit(kind, logits[~out], labels[~out], lesion[~out].tolist())
-        losses[out] = log_losses(scaling.probabilities(logits[out]), labels[out])
-    return losses
+    richer = KINDS[KINDS.index(chosen) + 1 :]  # each of them was compared with the one chosen
+    good = [kind for kind in richer if scores[kind].gain >= -scores[kind].standard_error]
+    return Choice(kind=chosen, scores=scores, as_good=(chosen, *good))
 
 
 def mean_over_lesions(difference: Floats, lesion: Integers) -> tuple[float, float]:

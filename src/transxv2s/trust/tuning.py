@@ -55,6 +55,7 @@ class Tuned(NamedTuple):
     Attributes:
         policy: The policy.
         shares: Of all images, what each rule alone refers, and `all` of them.
+        floors: Of all images, what the floors of safety refer before anything else.
         curve: What the floors of safety alone refer and reach, by sensitivity.
         without_rare: The same with the floor for the malignant together alone.
         notes: What the goals could not have at once, in words.
@@ -62,6 +63,7 @@ class Tuned(NamedTuple):
 
     policy: ReferralPolicy
     shares: dict[str, float]
+    floors: float
     curve: list[Point]
     without_rare: list[Point]
     notes: list[str]
@@ -141,7 +143,7 @@ def tune(
     shares = {name: float(mask.mean()) for name, mask in found.items()} | {"all": _share(policy, labelled)}
     notes = [*_few_notes(floors, labelled), *_budget_notes(floors, labelled, without_rare), *benign_note]
     notes += [] if fits else [_mixed_note(with_sets, labelled)]
-    return Tuned(policy, shares, curve, without_rare, notes)
+    return Tuned(policy, shares, _share(floors, labelled), curve, without_rare, notes)
 
 
 def _floors(policy: ReferralPolicy, labelled: Labelled) -> ReferralPolicy:
