@@ -13,6 +13,7 @@ from transxv2s import NOTICE
 from transxv2s.checkpoint import read_checkpoint, with_trust
 from transxv2s.classifier import Classifier, Prepared
 from transxv2s.finding import Finding
+from transxv2s.reports.page import percent
 from transxv2s.taxonomy import ISIC2019
 from transxv2s.views import DISAGREE
 from trusting import plain_trust
@@ -59,6 +60,9 @@ def test_table_says_it_in_words_and_why_something_failed(run: Run, checkpoint: P
     assert "damaged.jpg" in result.out
     assert "not examined" in result.out
     assert any(name in result.out for name in (c.name for c in ISIC2019.classes))
+    for finding in json.loads(run("predict", study, "--checkpoint", checkpoint, "--json").out)["findings"]:
+        first = finding["prediction_set"][0]
+        assert f"{first} {percent(finding['probabilities'][first])}" in result.out
     assert "\x1b" not in result.out + result.err
 
 

@@ -55,8 +55,8 @@ def to_csv(cards: Sequence[Card], codes: Sequence[str]) -> str:
 def to_table(outcomes: Sequence[Outcome]) -> Table:
     """The outcomes in their order, for people: images by id, failures by file and with the reason."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("Image", "Looks most like", "Probability", "Decision", "Why"):
-        table.add_column(name, overflow="fold", justify="right" if name == "Probability" else "left")
+    for name in ("Image", "Looks most like", "Prediction set", "Decision", "Why"):
+        table.add_column(name, overflow="fold")
     for outcome in outcomes:
         table.add_row(*map(_printable, _cells(outcome)))
     return table
@@ -67,8 +67,8 @@ def _cells(outcome: Outcome) -> tuple[str, str, str, str, str]:
         return outcome.file, "", "", "not examined", outcome.reason
     finding = outcome.finding
     why = textwrap.shorten("; ".join(finding.reasons) or finding.advice, REASON_LENGTH, placeholder=" …")
-    probability = percent(finding.probabilities[finding.predicted])
-    return finding.id, finding.predicted_name, probability, finding.decision.replace("_", " "), why
+    members = ", ".join(f"{code} {percent(finding.probabilities[code])}" for code in finding.prediction_set)
+    return finding.id, finding.predicted_name, members, finding.decision.replace("_", " "), why
 
 
 def _printable(text: str) -> Text:
