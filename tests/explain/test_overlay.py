@@ -160,6 +160,16 @@ def test_a_sheet_is_a_png_that_grows_with_its_panels() -> None:
     assert small[1] < large[1]
 
 
+def test_a_sheet_can_leave_a_place_empty() -> None:
+    panel = heat_panel(SKIN, heat_map(spot()), "melanoma, 5 %")
+    content = sheet([panel, None, panel], "three columns", columns=3)
+    picture = np.asarray(Image.open(io.BytesIO(content), formats=["PNG"]).convert("L"))
+    left, middle, right = np.array_split(picture[150:400], 3, axis=1)
+    assert (middle == 255).all()
+    assert left.min() < 255
+    assert right.min() < 255
+
+
 def difference(square: Rgb, name: str) -> float:
     """How far the colours of a map are from the skin and lesion below, CIEDE2000: the least of all values."""
     below, least = square / 255, []

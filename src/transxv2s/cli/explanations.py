@@ -114,7 +114,8 @@ def _sheets(
     sheets[GRID] = sheet([given, seen, *panels.values()], f"Heat maps for {words}")
     if nodes:
         heading = "The network's own attention, the same for every class"
-        sheets[ATTENTION] = sheet([given, *nodes, seen, *masks], heading)
+        rows = [given, *nodes, seen, *masks[::2], None, *masks[1::2]]  # nodes, collectors, distributors
+        sheets[ATTENTION] = sheet(rows, heading, columns=1 + len(nodes))
     return sheets
 
 

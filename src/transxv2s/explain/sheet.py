@@ -13,7 +13,7 @@ from transxv2s.evaluation.figures import INK, MUTED
 from transxv2s.explain.meaning import MEANING
 from transxv2s.explain.panels import Bar, Panel
 
-COLUMNS = 4  # at most
+COLUMNS = 4  # at most, where nothing else is asked for
 DOTS_PER_INCH = 150
 COMPRESSION = 4  # of 9: a third of the time less than by default (6), and as good as no more bytes
 SIDE, GAP = 2.4, 0.15  # inches: of a picture, between pictures
@@ -21,9 +21,15 @@ HEADING, TITLE, FOOTER = 0.45, 0.58, 0.95  # inches: of the sheet, above each pi
 CHARACTERS = 42  # of a caption's line
 
 
-def sheet(panels: Sequence[Panel], heading: str) -> bytes:
-    """A PNG file of the panels, row by row; the colour bar is that of the last panel that has one."""
-    columns = min(COLUMNS, len(panels))
+def sheet(panels: Sequence[Panel | None], heading: str, columns: int = COLUMNS) -> bytes:
+    """A PNG file of the panels, row by row; the colour bar is that of the last panel that has one.
+
+    Args:
+        panels: What is shown; None leaves a place empty.
+        heading: Above all.
+        columns: How many panels a row takes at most.
+    """
+    columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
     width = columns * SIDE + (columns + 1) * GAP
     height = HEADING + rows * (TITLE + SIDE) + FOOTER
@@ -31,8 +37,9 @@ def sheet(panels: Sequence[Panel], heading: str) -> bytes:
     _write(canvas, heading, GAP, height - 0.16, size=12)
     for number, panel in enumerate(panels):
         row, column = divmod(number, columns)
-        _draw(canvas, panel, GAP + column * (SIDE + GAP), height - HEADING - row * (TITLE + SIDE))
-    if bars := [panel.bar for panel in panels if panel.bar]:
+        if panel:
+            _draw(canvas, panel, GAP + column * (SIDE + GAP), height - HEADING - row * (TITLE + SIDE))
+    if bars := [panel.bar for panel in panels if panel and panel.bar]:
         _draw_bar(canvas, bars[-1])
     _write(canvas, f"{NOTICE}\n{MEANING}", GAP, 0.38, size=7, color=MUTED)
     buffer = io.BytesIO()
