@@ -65,7 +65,7 @@ def random_checkpoint(variant: str, calibrated: bool = True) -> Checkpoint:
         preprocessing=preprocessing,
         trust=TRUST if calibrated else None,
     )
-    return Checkpoint(config, model.eval(), "0123456789ab")
+    return Checkpoint(config, model.eval, "0123456789ab")
 
 
 @pytest.fixture(scope="module")
@@ -233,7 +233,7 @@ def test_referral_follows_the_checkpoints_parameters() -> None:
     checkpoint = random_checkpoint(SMALL)
     for limit, low in ((0.0, False), (1.0, True)):
         config = checkpoint.config.model_copy(update={"trust": plain_trust(min_confidence=limit)})
-        finding = Classifier(Checkpoint(config, checkpoint.model, "0" * 12), "cpu").classify(lesion(0))
+        finding = Classifier(Checkpoint(config, checkpoint.make_model, "0" * 12), "cpu").classify(lesion(0))
         assert any("an answer needs 100 %" in reason for reason in finding.reasons) is low
 
 
@@ -267,7 +267,7 @@ def test_from_pretrained_fetches_what_a_checkpoint_needs(
         asked.update(options, repo_id=repo_id)
         return str(folder)
 
-    monkeypatch.setattr(classifier, "snapshot_download", download)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
     assert Classifier.from_pretrained("clinic/model", revision="v1").digest == small.digest
     assert (asked["repo_id"], asked["revision"]) == ("clinic/model", "v1")
     assert "*.bin" not in str(asked["allow_patterns"])

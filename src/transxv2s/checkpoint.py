@@ -8,21 +8,20 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 import torch
-from huggingface_hub import split_torch_state_dict_into_shards
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import Tensor, nn
 
-from transxv2s import nets
 from transxv2s.errors import CheckpointError, InputError
 from transxv2s.imaging.pipeline import Preprocessing
 from transxv2s.taxonomy import ISIC2019, KNOWN, OWN, TAXONOMIES, DiagnosticClass, Taxonomy
@@ -116,21 +115,32 @@ def described(taxonomy: Taxonomy) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint that was read and found whole.
+    """A checkpoint that was read.
 
     Attributes:
         config: Its config.json.
-        model: The network with its weights, float32, in evaluation mode, on the CPU.
+        make_model: Gives the network; see `model`.
         digest: First 12 hexadecimal digits of the sha256 of config.json, which holds the weights' own.
         directory: Where it was read from; None for one that was put together in memory.
         novelty: The score that `config.trust.novelty` is the threshold of.
     """
 
     config: CheckpointConfig
-    model: nn.Module
+    make_model: Callable[[], nn.Module]
     digest: str
     directory: Path | None = None
     novelty: NoveltyScore | None = None
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """The network with its weights, float32, in evaluation mode, on the CPU.
+
+        Of a checkpoint that was opened only, its weights are read here, for the first time.
+
+        Raises:
+            CheckpointError: A weight file is missing or damaged.
+        """
+        return self.make_model()
 
     def judge(self) -> Judge | None:
         """What turns the network's output into findings; None before calibration."""
@@ -236,11 +246,22 @@ def read_checkpoint(directory: str | Path) -> Checkpoint:
     Raises:
         CheckpointError: Anything missing, damaged, foreign, of a newer format, or not finite.
     """
+    checkpoint = open_checkpoint(directory)
+    _ = checkpoint.model
+    return checkpoint
+
+
+def open_checkpoint(directory: str | Path) -> Checkpoint:
+    """Read all of a checkpoint but its weights, which are read when its model is first asked for.
+
+    An engine that has its own file of this checkpoint needs neither weights nor the library of networks.
+
+    Raises:
+        CheckpointError: As `read_checkpoint`, but for the weights.
+    """
     folder = Path(directory)
     config, digest = read_config(folder)
-    model = _build(config.variant, len(config.classes))
-    _load_weights(model, folder, config.weights)
-    return Checkpoint(config, model.eval(), digest, folder, _read_novelty(folder, config))
+    return Checkpoint(config, lambda: _model(folder, config), digest, folder, _read_novelty(folder, config))
 
 
 def read_config(directory: str | Path) -> tuple[CheckpointConfig, str]:
@@ -294,6 +315,8 @@ def _stored_state(model: nn.Module, half: bool) -> dict[str, Tensor]:
 
 def _write_weights(folder: Path, state: dict[str, Tensor], max_shard_size: str) -> dict[str, str]:
     """One file or shards with an index; gives the sha256 of each."""
+    from huggingface_hub import split_torch_state_dict_into_shards
+
     split = split_torch_state_dict_into_shards(state, max_shard_size=max_shard_size)
     weights = {}
     for name, keys in split.filename_to_tensors.items():
@@ -424,8 +447,16 @@ def _first(error: ValidationError) -> str:
     return f"{place}: {detail['msg']}" if place else detail["msg"]
 
 
+def _model(folder: Path, config: CheckpointConfig) -> nn.Module:
+    model = _build(config.variant, len(config.classes))
+    _load_weights(model, folder, config.weights)
+    return model.eval()
+
+
 def _build(variant: str, classes: int) -> nn.Module:
     """The network without values: every one of them is about to be loaded, so none is drawn at random."""
+    from transxv2s import nets  # takes seconds, and engines with a file of their own do without
+
     try:
         with torch.device("meta"):
             model = nets.network(variant, classes)

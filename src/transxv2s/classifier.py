@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Any, Self, TypeAlias, TypeVar, overload
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, overload
 
 import numpy as np
 import torch
-from huggingface_hub import snapshot_download
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -18,22 +18,24 @@ from transxv2s.checkpoint import (
     OWN_FILES,
     Checkpoint,
     CheckpointConfig,
-    read_checkpoint,
+    open_checkpoint,
     read_seen_images,
 )
 from transxv2s.datasets.provenance import SeenImages
 from transxv2s.engines import REFERENCE
 from transxv2s.errors import CheckpointError, InputError
-from transxv2s.explain import FUSED, SIX, GraphAttention, HeatMap, graph_attention, heat_maps
 from transxv2s.finding import Finding
 from transxv2s.imaging.decode import decode
 from transxv2s.imaging.pipeline import bounded, to_tensor
 from transxv2s.imaging.quality import quality_notes
-from transxv2s.nets import TransXV2SNet
 from transxv2s.taxonomy import Taxonomy
 from transxv2s.trust.calibration import softmax
 from transxv2s.trust.judgement import advice
 from transxv2s.trust.rules import Evidence, one_of
+
+if TYPE_CHECKING:  # at run time only where heat maps are asked for: the library of networks takes seconds
+    from transxv2s.explain import GraphAttention, HeatMap
+    from transxv2s.nets import TransXV2SNet
 
 Source: TypeAlias = str | Path | bytes | NDArray[np.uint8]
 AnySource = TypeVar("AnySource", bound=Source)
@@ -68,7 +70,8 @@ class Classifier:
     """A checkpoint at work. It keeps no state between calls, so threads may share it.
 
     Args:
-        checkpoint: As `read_checkpoint` gives it; its model is moved to the device.
+        checkpoint: As `read_checkpoint` or `open_checkpoint` gives it; its model is moved to the device when
+            it is first needed, by an eager engine at once, by others for heat maps.
         device: "auto" (the GPU if there is one), or a torch device.
         engine: What runs the network: a name of `engines.ENGINES`, or "auto". Heat maps always take PyTorch.
         threads: As for `engines.load`.
@@ -83,7 +86,7 @@ class Classifier:
         self._checkpoint = checkpoint
         self._taxonomy = checkpoint.config.to_taxonomy()
         self._device = usable_device(device)
-        self._model: Any = checkpoint.model.eval().to(self._device).to(memory_format=torch.channels_last)
+        self._moving = Lock()
         self._engine = engines.load(engine, checkpoint, self._device, threads)
         self._judge = checkpoint.judge()
 
@@ -93,11 +96,13 @@ class Classifier:
     ) -> Self:
         """Read a checkpoint directory; the other arguments are those of the class.
 
+        Weights are read when they are needed: by an engine that has a file of its own for heat maps alone.
+
         Raises:
             CheckpointError: It is not there, damaged or not one of ours.
             InputError: The device or the engine is not there.
         """
-        return cls(read_checkpoint(directory), device, engine, threads)
+        return cls(open_checkpoint(directory), device, engine, threads)
 
     @classmethod
     def from_pretrained(
@@ -210,38 +215,49 @@ class Classifier:
         self,
         images: Sequence[Prepared],
         codes: Sequence[str],
-        methods: Sequence[str] = SIX,
-        target: str = FUSED,
-    ) -> list[list[HeatMap]]:
+        methods: Sequence[str] | None = None,
+        target: str = "fused",
+    ) -> "list[list[HeatMap]]":
         """Where the network looked: for each prepared image a heat map of each method, for one class.
 
         Args:
             images: What to explain.
             codes: The class to ask for, of each image.
-            methods: Keys of `explain.METHODS`.
+            methods: Keys of `explain.METHODS`; the six by default.
             target: As for `explain.heat_maps`.
 
         Raises:
             InputError: A method or target is not there, or the network is none that can be explained.
             KeyError: A code is not of the taxonomy.
         """
+        from transxv2s.explain import SIX, heat_maps
+
         if not images:
             return []
         classes = torch.tensor([[self.taxonomy.index(code)] for code in codes])
-        return heat_maps(self._network(), _batch(images), methods, classes, [target])
+        return heat_maps(
+            self._network(), _batch(images), SIX if methods is None else methods, classes, [target]
+        )
 
-    def graph_attention(self, images: Sequence[Prepared]) -> list[list[GraphAttention]]:
+    def graph_attention(self, images: Sequence[Prepared]) -> "list[list[GraphAttention]]":
         """What the network attends to by itself: for each prepared image the attention of each DCGAN module.
 
         Raises:
             InputError: The network has no DCGAN.
         """
+        from transxv2s.explain import graph_attention
+
         return graph_attention(self._network(), _batch(images)) if images else []
 
-    def _network(self) -> TransXV2SNet:
-        if not isinstance(self._model, TransXV2SNet):
+    def _network(self) -> "TransXV2SNet":
+        from transxv2s.nets import TransXV2SNet
+
+        with self._moving:  # threads may explain at once
+            model: Any = self._checkpoint.model.eval()
+            model.to(self._device).to(memory_format=torch.channels_last)
+        if not isinstance(model, TransXV2SNet):
             raise InputError(f"{self.config.variant} cannot be explained: take a variant of TransXV2S-Net")
-        return self._model
+        return model
 
     def _prepare_as(self, source: Source, image_id: str) -> Prepared:
         """Prepare under a given id; an error still names a file by its own name.
@@ -348,6 +364,8 @@ def usable_device(device: str) -> torch.device:
 
 
 def _download(repo_id: str, revision: str | None) -> str:
+    from huggingface_hub import snapshot_download
+
     try:
         return snapshot_download(repo_id, revision=revision, allow_patterns=HUB_FILES)
     except Exception as error:  # the client's errors differ between its major versions

@@ -57,4 +57,4 @@ def checkpoint(variant: str, digest: str = "0123456789ab") -> Checkpoint:
         if name.endswith(("classifier.weight", "trunk.fc.weight")):
             parameter.data.mul_(4)  # so that pictures differ in what is predicted
     config = CheckpointConfig(variant=variant, preprocessing=Preprocessing(size=SIZE), trust=TRUST)
-    return Checkpoint(config, model.eval(), digest)
+    return Checkpoint(config, model.eval, digest)

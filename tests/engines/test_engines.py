@@ -1,8 +1,12 @@
 """Every engine says what the reference says, as far as its precision goes, or what it lacks."""
 
+import shutil
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -16,7 +20,7 @@ from transxv2s.engines.engine import ENGINES, Chosen, parse
 from transxv2s.engines.onnx_runtime import OnnxRuntime
 from transxv2s.engines.openvino import OpenVino
 from transxv2s.engines.store import prepared
-from transxv2s.errors import InputError
+from transxv2s.errors import CheckpointError, InputError
 
 CPU = torch.device("cpu")
 CALIBRATED_ON, ASKED = squares(24, 5), squares(20)
@@ -129,6 +133,40 @@ def test_the_classifier_runs_the_engine_of_its_name(ready: Checkpoint) -> None:
     ):
         assert mine.predicted == theirs.predicted
         assert mine.probabilities == pytest.approx(theirs.probabilities, abs=1e-4)
+
+
+WITHOUT_NETWORKS = """
+import sys
+from transxv2s.classifier import Classifier
+import transxv2s.cli.batch, transxv2s.cli.outputs
+found = Classifier.load(sys.argv[1], "cpu", engine="openvino").classify(sys.argv[2])
+heavy = {"timm", "torchvision", "huggingface_hub", "matplotlib"} & set(sys.modules)
+assert not heavy, heavy
+print(found.predicted)
+"""
+
+
+def test_an_engine_with_a_file_of_its_own_loads_neither_weights_nor_their_library(
+    ready: Checkpoint, tmp_path: Path
+) -> None:
+    """That takes seconds at every start."""
+    assert ready.directory is not None
+    prepared(ready, Chosen("openvino", "float32"))
+    picture, damaged = tmp_path / "picture.png", tmp_path / "damaged"
+    cv2.imwrite(str(picture), cv2.resize(ASKED[0], (256, 192), interpolation=cv2.INTER_CUBIC))
+    shutil.copytree(ready.directory, damaged)
+    for file in damaged.glob("model*.safetensors"):
+        file.write_bytes(b"not read")
+    command = [sys.executable, "-c", WITHOUT_NETWORKS, str(damaged), str(picture)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == Classifier(ready, "cpu").classify(picture).predicted
+
+    classifier = Classifier.load(damaged, "cpu", engine="openvino")
+    with pytest.raises(CheckpointError, match=r"damaged \(its sha256 differs\)"):
+        classifier.heat_maps([classifier.prepare(picture)], ["MEL"], ["hirescam"])
+    with pytest.raises(CheckpointError, match="damaged"):
+        Classifier.load(damaged, "cpu")
 
 
 def test_a_name_without_meaning_lists_those_with_one() -> None:

@@ -173,7 +173,7 @@ def test_a_file_that_says_something_else_is_removed(
     with pytest.raises(
         EngineError, match=r"good.onnx was removed: .* more than rounding; delete .* and export"
     ):
-        verified(replace(small, model=classifier), "onnx", "float32", files, ASKED)
+        verified(replace(small, make_model=lambda: classifier), "onnx", "float32", files, ASKED)
     assert not any(file.exists() for file in files)
 
 

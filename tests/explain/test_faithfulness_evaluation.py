@@ -363,7 +363,7 @@ def lesion_files(folder: Path) -> tuple[list[Record], dict[str, Path]]:
 def test_a_checkpoint_from_files_to_results(tmp_path: Path) -> None:
     made, masks = lesion_files(tmp_path)
     config = CheckpointConfig(variant=SMALL, preprocessing=Preprocessing(size=64))
-    checkpoint = Checkpoint(config, shared(SMALL), "0123456789ab")
+    checkpoint = Checkpoint(config, lambda: shared(SMALL), "0123456789ab")
     chosen = Chosen("spots", Reading(tuple(made)))
     results = run_evaluation(
         checkpoint, chosen, masks, tmp_path, methods=["eigencam"], images=1, randomised=1
@@ -384,7 +384,9 @@ def test_a_checkpoint_from_files_to_results(tmp_path: Path) -> None:
 def test_changed_images_are_scored_as_the_network_does(bfloat16: bool, tolerance: float) -> None:
     """A blurred image among them, whose values lie between whole grey levels."""
     config = CheckpointConfig(variant=SMALL, preprocessing=Preprocessing(size=64))
-    subject = subject_of(Checkpoint(config, shared(SMALL), "0123456789ab"), ["eigencam"], bfloat16=bfloat16)
+    subject = subject_of(
+        Checkpoint(config, lambda: shared(SMALL), "0123456789ab"), ["eigencam"], bfloat16=bfloat16
+    )
     x = lesion_images(2)
     x = torch.cat([x, blurred(x[0])[None]])
     with torch.no_grad():
@@ -395,4 +397,4 @@ def test_changed_images_are_scored_as_the_network_does(bfloat16: bool, tolerance
 def test_other_networks_are_refused() -> None:
     config = CheckpointConfig(variant=SMALL, preprocessing=Preprocessing(size=64))
     with pytest.raises(CheckpointError, match="name a TransXV2S-Net"):
-        subject_of(Checkpoint(config, one_region(), "0123456789ab"))
+        subject_of(Checkpoint(config, one_region, "0123456789ab"))

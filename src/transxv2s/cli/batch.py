@@ -10,7 +10,6 @@ from transxv2s.ahead import batches_ahead
 from transxv2s.classifier import Classifier, Prepared, unique_ids
 from transxv2s.errors import ImageError
 from transxv2s.explain.meaning import DEFAULT_METHOD
-from transxv2s.explain.panels import heat_panel
 from transxv2s.files import readable
 from transxv2s.finding import Finding
 from transxv2s.progress import progress
@@ -103,6 +102,8 @@ def _pictures(
 
 def _heat_maps(classifier: Classifier, images: list[Prepared], findings: list[Finding]) -> list[Shown | None]:
     """The default method's map of each image, for the class that is predicted."""
+    from transxv2s.explain.panels import heat_panel
+
     codes = [finding.predicted for finding in findings]
     found = classifier.heat_maps(images, codes, [DEFAULT_METHOD])
     return [

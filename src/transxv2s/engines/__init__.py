@@ -46,10 +46,10 @@ def load(name: str, checkpoint: Checkpoint, device: torch.device, threads: int =
     if chosen.kind == "eager":
         from transxv2s.engines.eager import Eager
 
-        return Eager(checkpoint.model, device, chosen.precision)
+        return Eager(checkpoint.model.eval(), device, chosen.precision)
     from transxv2s.engines.compiled import Compiled
 
-    return Compiled(checkpoint.model, device, chosen.precision, graphs=chosen.kind == "cudagraphs")
+    return Compiled(checkpoint.model.eval(), device, chosen.precision, graphs=chosen.kind == "cudagraphs")
 
 
 def _of_a_file(chosen: Chosen, checkpoint: Checkpoint, device: torch.device, threads: int) -> Engine:

@@ -14,7 +14,6 @@ from filelock import FileLock
 from transxv2s.cache import cache_folder
 from transxv2s.checkpoint import Checkpoint
 from transxv2s.engines.engine import FILE_SUFFIXES, Chosen, EngineError, Squares, required
-from transxv2s.engines.portable import write_onnx
 from transxv2s.files import write_whole
 
 VERSION = 3  # of what is made; raised whenever the same checkpoint would give another file
@@ -83,6 +82,7 @@ def _require(chosen: Chosen) -> None:
 
 def _made(checkpoint: Checkpoint, chosen: Chosen, images: Squares | None) -> Path:
     from transxv2s.engines import quantised
+    from transxv2s.engines.portable import write_onnx
 
     exported = _written(file_of(checkpoint, EXPORTED), lambda path: write_onnx(checkpoint, path))
     calibration = "" if images is None else _digest(images)

@@ -1,9 +1,12 @@
 """Heat maps and attention in a page."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from transxv2s.explain.panels import Panel
 from transxv2s.reports.pictures import data_uri
+
+if TYPE_CHECKING:  # pages without heat maps need no network
+    from transxv2s.explain.panels import Panel
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Shown:
     high: str = ""
 
 
-def shown(panel: Panel) -> Shown:
+def shown(panel: "Panel") -> Shown:
     """A panel for a page."""
     picture, bar = data_uri(panel.picture), panel.bar
     if bar is None:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from transxv2s.ages import age_band
+from transxv2s.checkpoint import read_checkpoint
 from transxv2s.classifier import Classifier, Prepared
 from transxv2s.engines.engine import AUTO, parse
 from transxv2s.errors import ImageError, InputError
@@ -52,7 +53,7 @@ def load(
     """
     share = min(threads, torch.get_num_threads())
     torch.set_num_threads(share)
-    examiner = Examiner(Classifier.load(checkpoint, device, engine, share), limits)
+    examiner = Examiner(Classifier(read_checkpoint(checkpoint), device, engine, share), limits)
     if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]  # its driver maps more memory than any limit of ours
         limit_memory(memory)
     return examiner

@@ -20,7 +20,7 @@ def by(grouping: str) -> TinyExaminer:
     made = config()
     assert made.trust is not None
     trust = made.trust.model_copy(update={"sets": grouped})
-    checkpoint = Checkpoint(made.model_copy(update={"trust": trust}), Brightness(), "0123456789ab")
+    checkpoint = Checkpoint(made.model_copy(update={"trust": trust}), Brightness, "0123456789ab")
     return TinyExaminer(Classifier(checkpoint, "cpu"), LIMITS)
 
 

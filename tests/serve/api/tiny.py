@@ -66,7 +66,7 @@ class TinyExaminer(Examiner):
 
 def examiner(digest: str = "0123456789ab") -> TinyExaminer:
     """As `worker_tasks.load` gives it."""
-    return TinyExaminer(Classifier(Checkpoint(config(), Brightness(), digest), "cpu"), LIMITS)
+    return TinyExaminer(Classifier(Checkpoint(config(), Brightness, digest), "cpu"), LIMITS)
 
 
 def load() -> TinyExaminer:

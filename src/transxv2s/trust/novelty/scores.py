@@ -9,7 +9,6 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist  # type: ignore[import-untyped]
 from scipy.special import logsumexp  # type: ignore[import-untyped]
 
 from transxv2s.trust.calibration import softmax
@@ -102,6 +101,8 @@ class Neighbours(NoveltyScore):
         return cls(bank, np.array(min(NEIGHBOUR, len(bank)), np.float32))
 
     def _scores(self, logits: Floats, features: Floats) -> Floats:
+        from scipy.spatial.distance import cdist  # type: ignore[import-untyped]  # slow to load, for this score alone
+
         distance = cdist(_unit(features), self.bank.astype(np.float64))
         k = int(self.neighbour) - 1
         return np.asarray(np.partition(distance, k, axis=1)[:, k])
