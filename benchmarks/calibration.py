@@ -1,8 +1,9 @@
 """What does calibration change? Temperature, vector and Dirichlet scaling on the stored predictions of a run.
 
-The forms are fitted and chosen on the logits of the validation images alone; the test images are scored
-once, against the network as it is. Vector and Dirichlet scaling also move the most probable class; what that
-does to recall is printed beside.
+The forms are fitted and compared on the logits of the validation images alone; which of the likeliest
+ships is for `transxv2s calibrate`, which knows what each refers. The test images are scored once, against the
+network as it is. Vector and Dirichlet scaling also move the most probable class; what that does to recall is
+printed beside.
 
     python benchmarks/calibration.py --validation runs/mine/predictions-validation.csv \
         --test runs/mine/predictions-test.csv --out experiments/calibration.json \
@@ -92,7 +93,7 @@ def choice_table(choice: Choice, images: int) -> Table:
     for heading in ("", "nll", "gain", "standard error"):
         table.add_column(heading, justify="right")
     for kind, found in choice.scores.items():
-        mark = " (chosen)" if kind == choice.kind else ""
+        mark = " (the likeliest)" if kind == choice.kind else ""
         table.add_row(kind + mark, f"{found.nll:.4f}", f"{found.gain:.4f}", f"{found.standard_error:.4f}")
     return table
 

@@ -244,6 +244,18 @@ def test_a_model_left_in_training_mode_is_put_in_evaluation_mode(small: Classifi
     np.testing.assert_allclose(vectors([finding]), vectors([small.classify(lesion(0))]), atol=1e-6)
 
 
+@pytest.mark.parametrize("engine", ["eager", "eager-bfloat16"])
+def test_a_network_that_was_first_asked_for_in_inference_mode_can_be_explained(
+    engine: str, folder: Path, small: Classifier
+) -> None:
+    """Weights made there could take no gradients, ever after."""
+    expected = small.heat_maps([small.prepare(lesion(0))], ["NV"], ["hirescam"])[0][0]
+    with torch.inference_mode():
+        late = Classifier.load(folder, "cpu", engine)
+        found = late.heat_maps([late.prepare(lesion(0))], ["NV"], ["hirescam"])[0][0]
+    np.testing.assert_allclose(found.values, expected.values, atol=1e-4)
+
+
 def test_a_device_that_is_not_there_is_refused() -> None:
     with pytest.raises(InputError, match="'cuda:99' cannot be used"):
         Classifier(random_checkpoint(SMALL), device="cuda:99")

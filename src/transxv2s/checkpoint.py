@@ -254,7 +254,8 @@ def read_checkpoint(directory: str | Path) -> Checkpoint:
 def open_checkpoint(directory: str | Path) -> Checkpoint:
     """Read all of a checkpoint but its weights, which are read when its model is first asked for.
 
-    An engine that has its own file of this checkpoint needs neither weights nor the library of networks.
+    An engine that has its own file of this checkpoint needs neither weights nor the library of networks. That
+    the network is known and its weights are whole is seen only then.
 
     Raises:
         CheckpointError: As `read_checkpoint`, but for the weights.
@@ -447,6 +448,7 @@ def _first(error: ValidationError) -> str:
     return f"{place}: {detail['msg']}" if place else detail["msg"]
 
 
+@torch.inference_mode(False)  # whoever asks first: the weights stay, and heat maps take gradients
 def _model(folder: Path, config: CheckpointConfig) -> nn.Module:
     model = _build(config.variant, len(config.classes))
     _load_weights(model, folder, config.weights)

@@ -86,6 +86,7 @@ class Classifier:
         self._checkpoint = checkpoint
         self._taxonomy = checkpoint.config.to_taxonomy()
         self._device = usable_device(device)
+        self._explained: Any = None
         self._moving = Lock()
         self._engine = engines.load(engine, checkpoint, self._device, threads)
         self._judge = checkpoint.judge()
@@ -252,12 +253,13 @@ class Classifier:
     def _network(self) -> "TransXV2SNet":
         from transxv2s.nets import TransXV2SNet
 
-        with self._moving:  # threads may explain at once
-            model: Any = self._checkpoint.model.eval()
-            model.to(self._device).to(memory_format=torch.channels_last)
-        if not isinstance(model, TransXV2SNet):
+        with self._moving, torch.inference_mode(False):  # threads may explain at once, in any mode
+            if self._explained is None:
+                model = self._checkpoint.model.eval().to(self._device)
+                self._explained = model.to(memory_format=torch.channels_last)
+        if not isinstance(self._explained, TransXV2SNet):
             raise InputError(f"{self.config.variant} cannot be explained: take a variant of TransXV2S-Net")
-        return model
+        return self._explained
 
     def _prepare_as(self, source: Source, image_id: str) -> Prepared:
         """Prepare under a given id; an error still names a file by its own name.

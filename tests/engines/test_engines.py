@@ -139,30 +139,31 @@ WITHOUT_NETWORKS = """
 import sys
 from transxv2s.classifier import Classifier
 import transxv2s.cli.batch, transxv2s.cli.outputs
-found = Classifier.load(sys.argv[1], "cpu", engine="openvino").classify(sys.argv[2])
+found = Classifier.load(sys.argv[1], "cpu", engine=sys.argv[3]).classify(sys.argv[2])
 heavy = {"timm", "torchvision", "huggingface_hub", "matplotlib"} & set(sys.modules)
 assert not heavy, heavy
 print(found.predicted)
 """
 
 
+@pytest.mark.parametrize("name", EXACT)
 def test_an_engine_with_a_file_of_its_own_loads_neither_weights_nor_their_library(
-    ready: Checkpoint, tmp_path: Path
+    name: str, ready: Checkpoint, tmp_path: Path
 ) -> None:
     """That takes seconds at every start."""
     assert ready.directory is not None
-    prepared(ready, Chosen("openvino", "float32"))
+    prepared(ready, parse(name))
     picture, damaged = tmp_path / "picture.png", tmp_path / "damaged"
     cv2.imwrite(str(picture), cv2.resize(ASKED[0], (256, 192), interpolation=cv2.INTER_CUBIC))
     shutil.copytree(ready.directory, damaged)
     for file in damaged.glob("model*.safetensors"):
         file.write_bytes(b"not read")
-    command = [sys.executable, "-c", WITHOUT_NETWORKS, str(damaged), str(picture)]
+    command = [sys.executable, "-c", WITHOUT_NETWORKS, str(damaged), str(picture), name]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == Classifier(ready, "cpu").classify(picture).predicted
 
-    classifier = Classifier.load(damaged, "cpu", engine="openvino")
+    classifier = Classifier.load(damaged, "cpu", engine=name)
     with pytest.raises(CheckpointError, match=r"damaged \(its sha256 differs\)"):
         classifier.heat_maps([classifier.prepare(picture)], ["MEL"], ["hirescam"])
     with pytest.raises(CheckpointError, match="damaged"):

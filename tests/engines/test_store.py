@@ -46,7 +46,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         path.with_suffix(".bin").write_text(told)
         path.write_text(told)
 
-    monkeypatch.setattr(store, "write_onnx", write_onnx)
+    monkeypatch.setattr("transxv2s.engines.portable.write_onnx", write_onnx)
     monkeypatch.setattr(quantised, "openvino", openvino)
     return names
 

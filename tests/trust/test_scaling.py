@@ -308,6 +308,20 @@ def test_the_form_that_the_labels_were_drawn_from_is_chosen(truth: Scaling, kind
     assert Choice.model_validate_json(found.model_dump_json()) == found
 
 
+@pytest.mark.parametrize(("worse", "as_good"), [(0.002, ("vector", "dirichlet")), (0.02, ("vector",))])
+def test_richer_forms_that_are_not_clearly_worse_are_as_good(worse: float, as_good: tuple[Kind, ...]) -> None:
+    """Losses that differ by noise of 0.05 over 400 lesions: the standard error is 0.0025."""
+    noise = np.random.default_rng(0).normal(0, 0.05, 400)
+    losses = {"temperature": np.full(400, 0.6), "vector": np.full(400, 0.3)}
+    losses["dirichlet"] = 0.3 + worse + noise - noise.mean()
+    found: dict[Kind, Floats] = {
+        kind: np.stack([np.exp(-losses[kind]), 1 - np.exp(-losses[kind])], 1) for kind in KINDS
+    }
+    choice = choose(found, np.zeros(400, int), own_lesions(400))
+    assert (choice.kind, choice.as_good) == ("vector", as_good)
+    assert choice.scores["dirichlet"].gain == pytest.approx(-worse)
+
+
 def test_copies_of_an_image_do_not_make_a_gain_surer() -> None:
     """The standard error is over lesions: every image five times over says nothing more."""
     difference = np.random.default_rng(0).normal(size=50)

@@ -23,6 +23,8 @@ from transxv2s.reports.prediction import Card, Failure
 PLAIN_COLUMNS = ("file", "id", "predicted", "predicted_name", "decision", "advice", "model", "checkpoint")
 LIST_COLUMNS = ("prediction_set", "reasons", "quality")
 REASON_LENGTH = 60  # characters of the reasons in the terminal
+UNBROKEN = "\N{NO-BREAK SPACE}"  # at which the table would break lines
+SET_WIDTH = 30  # of the column of prediction sets there: three classes, which most have
 
 
 def row(card: Card) -> dict[str, Any]:
@@ -56,7 +58,7 @@ def to_table(outcomes: Sequence[Outcome]) -> Table:
     """The outcomes in their order, for people: images by id, failures by file and with the reason."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("Image", "Looks most like", "Prediction set", "Decision", "Why"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", max_width=SET_WIDTH if name == "Prediction set" else None)
     for outcome in outcomes:
         table.add_row(*map(_printable, _cells(outcome)))
     return table
@@ -67,7 +69,10 @@ def _cells(outcome: Outcome) -> tuple[str, str, str, str, str]:
         return outcome.file, "", "", "not examined", outcome.reason
     finding = outcome.finding
     why = textwrap.shorten("; ".join(finding.reasons) or finding.advice, REASON_LENGTH, placeholder=" …")
-    members = ", ".join(f"{code} {percent(finding.probabilities[code])}" for code in finding.prediction_set)
+    shares = {
+        code: percent(finding.probabilities[code]).replace(UNBROKEN, "") for code in finding.prediction_set
+    }
+    members = ", ".join(f"{code} {share}" for code, share in shares.items())
     return finding.id, finding.predicted_name, members, finding.decision.replace("_", " "), why
 
 

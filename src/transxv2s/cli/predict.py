@@ -100,7 +100,7 @@ def predict(
         examiner = _examiner(cluster, checkpoint, batch_size, device=device, engine=engine)
         raise typer.Exit(_into_lines(lines, examiner, files, known))
     make_folders(*[folder for folder in (out, table and table.parent) if folder])
-    classifier = load(checkpoint, device, engine)
+    classifier = load(checkpoint, device, engine, to_explain=heat_maps)
     views = _told(lesions, "lesion", files) if lesions else {}
     found = examine(classifier, files, batch_size, out is not None, heat_maps, groups=known)
     outcomes = _with_views(found, views)
@@ -218,11 +218,20 @@ def _with_views(outcomes: list["Card | Failure"], lesions: dict[str, str]) -> li
     return [replace(o, finding=found[o.finding.id]) if isinstance(o, Card) else o for o in outcomes]
 
 
-def load(checkpoint: Path | None, device: str, engine: str = "eager") -> "Classifier":
-    """The classifier of a checkpoint directory, or of the one that ships."""
+def load(
+    checkpoint: Path | None, device: str, engine: str = "eager", *, to_explain: bool = False
+) -> "Classifier":
+    """The classifier of a checkpoint directory, or of the one that ships.
+
+    To explain takes the weights, whatever the engine: they are read, and refused, before the work begins.
+    """
+    from transxv2s.checkpoint import read_checkpoint
     from transxv2s.classifier import Classifier, default_checkpoint
 
-    return Classifier.load(checkpoint or default_checkpoint(), device, engine)
+    directory = checkpoint or default_checkpoint()
+    if to_explain:
+        return Classifier(read_checkpoint(directory), device, engine)
+    return Classifier.load(directory, device, engine)
 
 
 def _write_folder(

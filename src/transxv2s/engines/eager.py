@@ -21,7 +21,8 @@ class Eager:
         self.name, self.precision = Chosen("eager", precision).name, precision
         self._device = device
         self._network = Plain(network) if precision == "float32" else LeanNetwork(network).in_bfloat16()
-        self._network.to(device).to(memory_format=torch.channels_last)
+        with torch.inference_mode(False):  # whoever loads: the reference's weights are the checkpoint's own
+            self._network.to(device).to(memory_format=torch.channels_last)
 
     def run(self, squares: Squares) -> tuple[Floats, Floats]:
         """As Engine."""

@@ -23,6 +23,8 @@ PRECISIONS_OF: dict[str, tuple[Precision, ...]] = {
 }
 COMPILING = ("compiled", "cudagraphs")  # kinds that take minutes at each start
 FILE_SUFFIXES = {"onnxruntime": ".onnx", "openvino": ".xml"}  # of kinds that load a file
+INPUT = "squares"  # of such a file
+OUTPUTS = ("probabilities", "adjusted", "logits", "features")
 
 Squares = NDArray[np.uint8]
 Floats = NDArray[np.float32]

@@ -12,6 +12,8 @@ from transxv2s.checkpoint import Checkpoint
 from transxv2s.engines.eager import Eager
 from transxv2s.engines.engine import (
     FILE_SUFFIXES,
+    INPUT,
+    OUTPUTS,
     PRECISIONS_OF,
     Chosen,
     EngineError,
@@ -21,7 +23,6 @@ from transxv2s.engines.engine import (
     required,
 )
 from transxv2s.engines.openvino import HINTS
-from transxv2s.engines.portable import INPUT, OUTPUTS
 from transxv2s.engines.store import folder, prepared
 from transxv2s.trust.judgement import scores_of
 

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from transxv2s.engines.engine import Chosen, Floats, Precision, Squares, required
-from transxv2s.engines.portable import INPUT
+from transxv2s.engines.engine import INPUT, Chosen, Floats, Precision, Squares, required
 from transxv2s.engines.store import calibration_of
 
 

@@ -9,14 +9,13 @@ from torch import Tensor, nn
 
 from transxv2s import NOTICE, __version__
 from transxv2s.checkpoint import Checkpoint
+from transxv2s.engines.engine import INPUT, OUTPUTS
 from transxv2s.engines.lean import LeanNetwork, scaled
 from transxv2s.engines.quiet import quiet
 from transxv2s.imaging.pipeline import Preprocessing
 from transxv2s.trust.scaling import Scaling, Temperature, Vector
 
 OPSET = 18
-INPUT = "squares"
-OUTPUTS = ("probabilities", "adjusted", "logits", "features")
 LARGEST_BATCH = 4096
 
 

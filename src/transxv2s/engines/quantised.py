@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from transxv2s.engines.engine import Squares
-from transxv2s.engines.portable import INPUT
+from transxv2s.engines.engine import INPUT, Squares
 from transxv2s.engines.quiet import quiet
 
 

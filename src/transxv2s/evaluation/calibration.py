@@ -100,6 +100,7 @@ def calibrate(
         LeakageError: The split leaks and is not declared to.
     """
     make_folders(report)
+    again = (report / RESULTS).exists()
     if _split_of_training(checkpoint, chosen) and checkpoint.config.training.get("leaky"):
         chosen = replace(chosen, leaky=True)  # once declared, every output says so
     images = _images(checkpoint, classifier, chosen)
@@ -133,17 +134,20 @@ def calibrate(
     results["metrics"] = metrics
     write_whole(report / RESULTS, json.dumps(results, indent=2) + "\n")
     _draw(fitted, outputs, classifier.taxonomy.codes, report)
-    _write_tables(report, {name: one.scored for name, one in answered.items() if one.scored})
+    _write_tables(report, {name: one.scored for name, one in answered.items() if one.scored}, again)
     return results
 
 
-def _write_tables(report: Path, tables: Mapping[str, ScoredImages]) -> None:
-    """What an earlier calibration left there is removed: it is of other images, or says other things."""
+def _write_tables(report: Path, tables: Mapping[str, ScoredImages], again: bool) -> None:
+    """What an earlier calibration left there is removed: it is of other images, or says other things.
+
+    A run of training has tables of these names, too: they stay where no calibration was written before.
+    """
     for name in ("validation", "calibration", "test"):
         path = report / PREDICTIONS.format(name)
         if name in tables:
             tables[name].write(path)
-        else:
+        elif again:
             path.unlink(missing_ok=True)
 
 

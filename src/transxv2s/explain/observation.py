@@ -45,7 +45,9 @@ class Observation:
         with torch.no_grad():
             self.maps: Maps = {IMAGE: self.images} | self.network.get_feature_maps(self.images)
             self.logits = self.network.forward_head(self.maps)
-        self.classes = self.logits.argmax(1, keepdim=True) if classes is None else classes.to(weight.device)
+        self.classes = (
+            self.logits.argmax(1, keepdim=True) if classes is None else classes.to(weight.device, copy=True)
+        )
         self._check_classes()
         self._gradients: dict[str, Tensor] = {}
         self._found: dict[Callable[..., Any], Any] = {}

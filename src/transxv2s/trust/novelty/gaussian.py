@@ -6,8 +6,6 @@ computed from it cannot become negative by rounding, as it could with the invers
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular  # type: ignore[import-untyped]
-from scipy.spatial.distance import cdist  # type: ignore[import-untyped]
 
 from transxv2s.trust.novelty.score import Floats, Stored
 
@@ -27,7 +25,8 @@ def whitening(residuals: Floats) -> Stored:
     The covariance is shrunk towards a multiple of the identity by the amount of Ledoit and Wolf (2004): there
     may be fewer images than features.
     """
-    from sklearn.covariance import LedoitWolf  # slow to import, for fitting alone
+    from scipy.linalg import solve_triangular  # type: ignore[import-untyped]  # both slow to import,
+    from sklearn.covariance import LedoitWolf  # and for fitting alone
 
     covariance = LedoitWolf(assume_centered=True).fit(residuals).covariance_
     covariance[np.diag_indices_from(covariance)] += LEAST_VARIANCE
@@ -41,6 +40,7 @@ def squared_distance(features: Floats, means: Stored, packed: Stored) -> Floats:
     width = means.shape[1]
     inverse = np.zeros((width, width))
     inverse[np.tril_indices(width)] = packed
-    distance = cdist(features @ inverse.T, means.astype(np.float64) @ inverse.T, "sqeuclidean")
-    nearest: Floats = distance.min(axis=1)
+    white = features @ inverse.T
+    distance = [((white - mean) ** 2).sum(axis=1) for mean in means.astype(np.float64) @ inverse.T]
+    nearest: Floats = np.min(distance, axis=0)
     return nearest
