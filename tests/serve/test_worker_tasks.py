@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 
-from transxv2s.classifier import Classifier
 from transxv2s.errors import InputError
 from transxv2s.serve import worker_tasks
 from transxv2s.serve.settings import Settings
@@ -16,7 +15,8 @@ from transxv2s.serve.settings import Settings
 def test_the_cores_are_shared_by_the_workers_in_every_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[Any] = []
     shares: list[int] = []
-    monkeypatch.setattr(Classifier, "load", lambda *arguments: loaded.append(arguments))
+    monkeypatch.setattr(worker_tasks, "read_checkpoint", lambda directory: directory)
+    monkeypatch.setattr(worker_tasks, "Classifier", lambda *arguments: loaded.append(arguments))
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
     monkeypatch.setattr(torch, "set_num_threads", shares.append)
     monkeypatch.setattr(os, "cpu_count", lambda: 8)

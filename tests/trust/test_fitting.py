@@ -94,6 +94,26 @@ def test_of_equally_likely_scalings_the_one_that_refers_least_ships(monkeypatch:
     assert together.trust == alone[least].trust
     assert together.trust.scaling.kind == least
 
+    monkeypatch.setattr(fitting, "_names_fewer_rightly", lambda one, *_: one.trust == alone[least].trust)
+    second = with_only(*KINDS)
+    del needs[least]
+    assert second.choice is not None
+    assert (second.choice.kind, second.choice.referred) == (min(needs, key=needs.__getitem__), needs)
+
+
+def test_naming_fewer_rightly_is_judged_over_lesions() -> None:
+    given = outputs(200, 8)
+    one = fit(given, None, ISIC2019, SIZES, "")
+    right = np.eye(8)[given.labels]
+    for wrong, fewer in ((2, False), (20, True)):  # lesions; the standard error is about √wrong of them
+        worse = right.copy()
+        worse[: 2 * wrong] = np.roll(worse[: 2 * wrong], 1, axis=1)
+        better = right.copy()
+        better[-2 * 2 :] = np.roll(better[-2 * 2 :], 1, axis=1)
+        pair = (one._replace(held_out=worse), one._replace(held_out=better))
+        assert fitting._names_fewer_rightly(*pair, given) is fewer
+        assert not fitting._names_fewer_rightly(pair[1], pair[0], given)
+
 
 def test_rare_and_missed_classes_get_a_floor_the_rarest_first() -> None:
     given = outputs(400, 1)

@@ -3,7 +3,7 @@
 Adjustment, prediction sets and policy rest on probabilities of images that the scaling was not fitted on
 (lesions are dealt into folds, each calibrated by the others), since fitted ones would promise too much; the
 scaling that is stored is fitted on all. Scaling and policy are chosen together: of the forms of scaling that
-are equally likely, the one under which the floors of safety refer least.
+are equally likely and name as many images rightly, the one under which the floors of safety refer least.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from transxv2s.scoring.bootstrap import lesion_numbers
 from transxv2s.taxonomy import Taxonomy
 from transxv2s.trust import adjustment, conformal, scaling_fit
 from transxv2s.trust.judgement import Trust, novel_images
@@ -21,7 +22,7 @@ from transxv2s.trust.policy import Goals, ReferralPolicy
 from transxv2s.trust.rules import Evidence
 from transxv2s.trust.scaling import KINDS
 from transxv2s.trust.scaling import Kind as ScalingKind
-from transxv2s.trust.scaling_choice import Choice, choose
+from transxv2s.trust.scaling_choice import Choice, choose, mean_over_lesions
 from transxv2s.trust.scaling_choice import held_out as held_out_probabilities
 from transxv2s.trust.tuning import Labelled, Tuned, tune
 
@@ -136,9 +137,24 @@ def fit(
     if choice is None:
         return fitted_with("temperature")
     tried = {kind: fitted_with(kind) for kind in choice.as_good}
-    referred = {kind: one.tuned.floors for kind, one in tried.items()}
+    likeliest = tried[choice.as_good[0]]
+    referred = {
+        kind: one.tuned.floors
+        for kind, one in tried.items()
+        if not _names_fewer_rightly(one, likeliest, outputs)
+    }
     kind = min(referred, key=referred.__getitem__)
     return tried[kind]._replace(choice=choice.model_copy(update={"kind": kind, "referred": referred}))
+
+
+def _names_fewer_rightly(one: Fitted, likeliest: Fitted, outputs: Outputs) -> bool:
+    """Whether it does by more than a standard error over lesions: referring less shall not be bought so."""
+    right, before = (
+        (fitted.trust.adjusted(fitted.held_out).argmax(axis=1) == outputs.labels).astype(np.float64)
+        for fitted in (one, likeliest)
+    )
+    lost, error = mean_over_lesions(before - right, lesion_numbers(outputs.lesions, len(right)))
+    return lost > error
 
 
 def evidence_of(

@@ -41,7 +41,8 @@ class Choice(BaseModel):
         kind: The form.
         scores: Of every form, from the simplest to the richest.
         as_good: The form that likelihood chooses, and the richer ones that are not clearly worse.
-        referred: Of these, the share of images that the floors of safety refer, once a policy was tuned.
+        referred: Once policies were tuned: what the floors of safety refer, as a share of the images, under
+            each of these that names no clearly fewer images rightly than the likeliest.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
