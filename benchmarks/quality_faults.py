@@ -8,6 +8,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from synthetic_hair import paint, walk
+from transxv2s.imaging.corruptions import corrupt
 from transxv2s.imaging.corruptions.noise import gaussian
 
 Rgb = NDArray[np.uint8]
@@ -29,6 +30,10 @@ def _gains(*gains: float) -> Fault:
 
 def _blurred(rgb: Rgb, _: Mask, __: Generator) -> Rgb:
     return np.asarray(cv2.GaussianBlur(rgb, (0, 0), 0.03 * min(rgb.shape[:2])), np.uint8)
+
+
+def _moved(rgb: Rgb, _: Mask, generator: Generator) -> Rgb:
+    return corrupt(rgb, "motion_blur", 5, int(generator.integers(1000)))
 
 
 def _dim(rgb: Rgb, _: Mask, __: Generator) -> Rgb:
@@ -58,6 +63,7 @@ def _inside(rgb: Rgb, lesion: Mask, _: Generator) -> Rgb:
 FAULTS: dict[str, Fault] = {
     "none": lambda rgb, _, __: rgb,
     "blurred, σ = 3 % of a side": _blurred,
+    "moved, the strongest of MedMNIST-C": _moved,
     "noise, σ = 0.12 at 224 px": lambda rgb, _, generator: gaussian(rgb, generator, 0.12),
     "light × 0.15": _gains(0.15, 0.15, 0.15),
     "dim: mean 60, contrast × 0.3": _dim,

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from transxv2s.imaging.pipeline import bounded
-from transxv2s.imaging.quality import MAX_HAIR, colour_cast, foreign_marks, hair_share, quality_notes
+from transxv2s.imaging.quality import (
+    MAX_HAIR,
+    colour_cast,
+    foreign_marks,
+    hair_share,
+    quality_notes,
+    sharpness,
+)
 
 from .conftest import Ham
 
@@ -87,6 +94,27 @@ def test_real_images_get_no_note_until_they_are_blurred(ham: Ham) -> None:
     assert all(count <= 1 for count in kinds.values()), kinds
     noted = sum("the image is very blurred" in quality_notes(blurred(image)) for image in images)
     assert noted > 0.9 * len(images)
+
+
+@pytest.mark.parametrize("angle", [0, 30, 90, 135])
+def test_a_picture_that_moved_is_blurred_in_whatever_direction(angle: float) -> None:
+    """A trail over a tenth of the side; across it everything stays as sharp as it was."""
+    length, half = 41, 20
+    trail = np.zeros((length, length), np.float32)
+    x, y = (round(half * f(np.deg2rad(angle))) for f in (np.cos, np.sin))
+    cv2.line(trail, (half - x, half - y), (half + x, half + y), 1.0)
+    moved = cv2.filter2D(lesion(400, 400), -1, trail / trail.sum(), borderType=cv2.BORDER_REFLECT)
+    assert any("very blurred" in note for note in quality_notes(np.asarray(moved, np.uint8)))
+
+
+def test_sharpness_is_that_of_the_direction_in_which_there_is_least() -> None:
+    """Of waves along x, nothing changes along y; of waves along both, half as much at 45° as along either."""
+    wave = np.round(100 + 50 * np.cos(np.arange(129) * 2 * np.pi / 16))  # a crest at either end
+    across = np.tile(wave, (129, 1)).astype(np.uint8)
+    assert sharpness(across) == pytest.approx(0, abs=1e-6)
+    both = np.round((wave[None] + wave[:, None]) / 2).astype(np.uint8)
+    second = 4 * np.sin(np.pi / 16) ** 2 * 25  # of a sampled cosine of amplitude 25, by differences
+    assert sharpness(both) == pytest.approx(second**2 / 2 / 2, rel=0.1)
 
 
 def test_a_dim_picture_without_contrast_is_told() -> None:

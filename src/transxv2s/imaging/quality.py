@@ -30,7 +30,8 @@ MIN_MEAN = 30.0  # grey levels; the darkest real image has 42
 MAX_WHITE = 0.5  # share of pixels
 WHITE = 250  # at least this in every channel
 MIN_DEVIATION = 4.0  # grey levels; the flattest real image has 4.7
-MIN_LAPLACIAN = 4.5  # variance; 0.1 % of real images have less, and most after a blur of σ = 2 % of a side
+MIN_SHARPNESS = 0.8  # see `sharpness`; 0.1 % of real images have less, and most that are blurred or moved
+DIRECTIONS = np.deg2rad(np.arange(0, 180, 7.5))  # along which that is looked for
 MAX_NOISE = 7.0  # median change of colour between neighbours; no real image had over 5
 DIM, FLAT_LIGHT = 90.0, 15.0  # mean and deviation in grey levels; no real image has less of both
 
@@ -97,10 +98,28 @@ def _unusable(small: Rgb, grey: Grey) -> list[str]:
     if mean < DIM and deviation < FLAT_LIGHT:
         return ["the image is underexposed and has little contrast"]
     grain = {
-        "the image is very blurred": cv2.Laplacian(grey, cv2.CV_64F).var() < MIN_LAPLACIAN,
+        "the image is very blurred": sharpness(grey) < MIN_SHARPNESS,
         "the image is very noisy": _colour_noise(small) > MAX_NOISE,
     }
     return [note for note, applies in grain.items() if applies]
+
+
+def sharpness(grey: Grey) -> float:
+    """Mean square of the second derivative of brightness, along the direction in which that is least.
+
+    What is out of focus has no fine changes in any direction, what moved none along its way.
+
+    Args:
+        grey: uint8 (H, W) of WORKING_SIDE pixels a side.
+    """
+    levels = grey.astype(np.float32)
+    orders = ((2, 0), (0, 2), (1, 1))
+    xx, yy, xy = (cv2.Sobel(levels, cv2.CV_32F, *order).ravel() / 4 for order in orders)  # 4: of the kernels
+    derivatives = np.stack([xx, yy, 2 * xy])
+    products = derivatives @ derivatives.T / grey.size
+    cos, sin = np.cos(DIRECTIONS), np.sin(DIRECTIONS)
+    along = np.stack([cos**2, sin**2, cos * sin])
+    return float((along * (products @ along)).sum(0).min())
 
 
 def _colour_noise(small: Rgb) -> float:
