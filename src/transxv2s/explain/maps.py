@@ -134,7 +134,7 @@ def _explained(
 
 def _raw(observation: Observation, method: Method, names: Sequence[str]) -> Tensor:
     """The map of one target, signed: (B, K, h, w)."""
-    maps, size = [method.raw(observation, name).detach() for name in names], observation.images.shape[2:]
+    maps, size = [raw.detach() for raw in method.raw(observation, names)], observation.images.shape[2:]
     if len(maps) == 1:
         return maps[0]
     if method.additive:

@@ -1,6 +1,6 @@
 """The methods by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -20,25 +20,30 @@ class Method:
 
     Attributes:
         title: As people write it.
-        raw: An observation and the name of a map to a signed map (B, K, h, w).
+        raw: An observation and the names of a target's maps to a signed heat map (B, K, h, w) at each.
         class_dependent: Whether it says anything about the class asked for.
         additive: Whether maps are in logits, so that those of two branches add up; else each is scaled to
             0..1 first, and the fused network's map is their mean.
     """
 
     title: str
-    raw: Callable[[Observation, str], Tensor]
+    raw: Callable[[Observation, Sequence[str]], list[Tensor]]
     class_dependent: bool = True
     additive: bool = False
 
 
+def _each(raw: Callable[[Observation, str], Tensor]) -> Callable[[Observation, Sequence[str]], list[Tensor]]:
+    """What looks at one map at a time, at each of several."""
+    return lambda observation, names: [raw(observation, name) for name in names]
+
+
 METHODS = {
-    "hirescam": Method("HiResCAM", hirescam, additive=True),
-    "scorecam": Method("ScoreCAM", scorecam),
+    "hirescam": Method("HiResCAM", _each(hirescam), additive=True),
+    "scorecam": Method("ScoreCAM", _each(scorecam)),
     "scorecam64": Method("ScoreCAM, 64 channels", scorecam_strongest),
-    "gradcam++": Method("GradCAM++", gradcam_plus_plus),
-    "ablationcam": Method("AblationCAM", ablationcam),
-    "eigencam": Method("EigenCAM", eigencam, class_dependent=False),
-    "fullgrad": Method("FullGrad", fullgrad, additive=True),
+    "gradcam++": Method("GradCAM++", _each(gradcam_plus_plus)),
+    "ablationcam": Method("AblationCAM", _each(ablationcam)),
+    "eigencam": Method("EigenCAM", _each(eigencam), class_dependent=False),
+    "fullgrad": Method("FullGrad", _each(fullgrad), additive=True),
 }
 SIX = ("hirescam", "scorecam64", "gradcam++", "ablationcam", "eigencam", "fullgrad")

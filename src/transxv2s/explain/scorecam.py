@@ -4,7 +4,7 @@ A channel, enlarged to the image and scaled to 0..1, masks the image; its score 
 image above that of the baseline, an image of zeros (mid-grey); its weight the softmax over channels.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ from torch import Tensor
 from transxv2s.explain.observation import Observation
 
 AT_ONCE = 32  # masked images in the network, which bounds the memory
-STRONGEST = 64
+STRONGEST = 64  # channels of a target
 
 Score = Callable[[Tensor], Tensor]  # masked images (N, 3, H, W) to logits (N, number of classes)
 
@@ -29,14 +29,18 @@ def scorecam(observation: Observation, name: str) -> Tensor:
 
 
 @torch.no_grad()
-def scorecam_strongest(observation: Observation, name: str) -> Tensor:
-    """The same for interactive use: map (B, K, h, w), signed, of 64 channels and scored in bfloat16.
+def scorecam_strongest(observation: Observation, names: Sequence[str]) -> list[Tensor]:
+    """The same for interactive use: map (B, K, h, w), signed, at each; of 64 channels, scored in bfloat16.
 
-    They are the channels that vary most over positions: what is the same everywhere moves no place above
-    another. The whole network sees the masked image: with one branch alone the scores are those of another
-    question, and the map ranks places hardly better than equal weights do.
+    A target of several maps shares the 64 among them. They are the channels that vary most over positions:
+    what is the same everywhere moves no place above another. The whole network sees the masked image: with
+    one branch alone the scores are those of another question, and the map ranks places hardly better than
+    equal weights do.
     """
+    return [_of_strongest(observation, name, STRONGEST // len(names)) for name in names]
 
+
+def _of_strongest(observation: Observation, name: str, channels: int) -> Tensor:
     def score(masked: Tensor) -> Tensor:
         with torch.autocast(masked.device.type, torch.bfloat16):
             logits: Tensor = observation.network(masked)
@@ -45,7 +49,7 @@ def scorecam_strongest(observation: Observation, name: str) -> Tensor:
     found = []
     for image, activations in enumerate(observation.maps[name]):
         spread = activations.var((1, 2))
-        strongest = spread.topk(min(STRONGEST, len(spread))).indices
+        strongest = spread.topk(min(channels, len(spread))).indices
         found.append(_weighted(observation, image, activations[strongest], score))
     return torch.stack(found)
 
