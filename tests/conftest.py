@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from transxv2s import hardware
 from transxv2s.classifier import Classifier, default_checkpoint
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -16,6 +17,18 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture
+def with_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on hardware that computes in bfloat16; elsewhere small networks do, slowly."""
+    monkeypatch.setattr(hardware, "computes_in_bfloat16", lambda _: True)
+
+
+@pytest.fixture
+def without_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a processor that does not compute in bfloat16."""
+    monkeypatch.setattr(hardware, "computes_in_bfloat16", lambda _: False)
 
 
 @pytest.fixture(scope="session")

@@ -244,6 +244,7 @@ def test_a_model_left_in_training_mode_is_put_in_evaluation_mode(small: Classifi
     np.testing.assert_allclose(vectors([finding]), vectors([small.classify(lesion(0))]), atol=1e-6)
 
 
+@pytest.mark.usefixtures("with_bfloat16")
 @pytest.mark.parametrize("engine", ["eager", "eager-bfloat16"])
 def test_a_network_that_was_first_asked_for_in_inference_mode_can_be_explained(
     engine: str, folder: Path, small: Classifier

@@ -143,10 +143,10 @@ def test_from_outside_through_rays_client_and_in_the_engine_that_is_named(
     odd.write_bytes(pictures[0].read_bytes())
     asked = [Image(file, str(n)) for n, file in enumerate([*pictures[:2], odd])]
     path = tmp_path / "found.jsonl"
-    there = There(machines.from_outside, default_checkpoint(), 2, "eager-bfloat16")
+    there = There(machines.from_outside, default_checkpoint(), 2, "onnxruntime")
     assert examine_into(path, there, asked) == (3, 0, 0)
     found = {line["place"]: line for line in read_lines(path)}
-    here = Here(Classifier.load(default_checkpoint(), "cpu", "eager-bfloat16"), 2)
+    here = Here(Classifier.load(default_checkpoint(), "cpu", "onnxruntime"), 2)
     for expected in (line for lines in here.lines(asked) for line in lines):
         line = found[expected["place"]]
         assert line.pop("probabilities") == pytest.approx(expected.pop("probabilities"), abs=0.05)

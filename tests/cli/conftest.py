@@ -17,6 +17,7 @@ from transxv2s.nets import create
 from trusting import plain_trust
 
 VARIANT = "transxv2s_net_efficientnetv2_s"  # the smallest
+SIZE = 64  # pixels; the smallest, too
 
 
 class Result(NamedTuple):
@@ -51,7 +52,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     score: JsonValue = {"value": 0.61234, "low": 0.58, "high": 0.64}
     config = CheckpointConfig(
         variant=VARIANT,
-        preprocessing=Preprocessing(),
+        preprocessing=Preprocessing(size=SIZE),
         trust=plain_trust(min_confidence=0.5),
         training={"epochs": 3},
         metrics={"test": {"balanced_accuracy": score, "images": 4012, "split": "test part of lesions"}},

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from cli.conftest import Run
+from cli.conftest import SIZE, Run
 from transxv2s.bench import run as bench_run
 from transxv2s.bench.accuracy import Labelled
 from transxv2s.bench.rounds import in_turns
@@ -19,6 +19,7 @@ from transxv2s.cli import main
 from transxv2s.cli.bench import _kept
 from transxv2s.engines.choice import choose
 from transxv2s.engines.engine import EngineError
+from transxv2s.hardware import computes_in_bfloat16
 
 QUICK = ("--seconds", "0", "--rounds", "1")
 
@@ -32,16 +33,17 @@ def test_latency_measures_start_and_memory(run: Run, checkpoint: Path, study: Pa
     rows_file = tmp_path / "rows" / "latency.json"
     result = run(
         *("bench", "latency", "--checkpoint", checkpoint, "--images", study / "a.png", *QUICK),
-        *("--engines", "eager-bfloat16,openvino-int8", "--json", rows_file),
+        *("--engines", "onnxruntime,openvino-int8", "--json", rows_file),
     )
 
     assert result.code == 0, result.err
     rows = json.loads(rows_file.read_text())
+    able = computes_in_bfloat16(torch.device("cpu"))
     assert [(row["role"], row["engine"], row["precision"], row["batch"]) for row in rows] == [
         ("reference", "eager", "float32", 1),
-        ("engine", "eager-bfloat16", "bfloat16", 1),
+        ("engine", "onnxruntime", "float32", 1),
         ("ceiling", "matrix product", "float32", None),
-        ("ceiling", "matrix product", "bfloat16", None),
+        *[("ceiling", "matrix product", "bfloat16", None)] * able,
     ]
     for row in rows:
         assert 0 < row["p50_ms"] <= row["p95_ms"]
@@ -49,6 +51,26 @@ def test_latency_measures_start_and_memory(run: Run, checkpoint: Path, study: Pa
     assert rows[0]["ratio_to_reference"] == 1
     assert all(row["start_up_seconds"] > 0 and row["peak_mib"] > 100 for row in rows[:2])
     assert "openvino-int8 was left out: openvino-int8 is not calibrated" in result.out
+
+
+@pytest.mark.usefixtures("without_bfloat16")
+def test_what_the_processor_does_not_compute_in_is_left_out(
+    run: Run, checkpoint: Path, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Emulated, a product of large matrices alone takes minutes."""
+    monkeypatch.setattr(bench_run, "start", lambda *_: Start(3.0, 500.0))
+    rows_file = tmp_path / "rows.json"
+    result = run(
+        *("bench", "latency", "--checkpoint", checkpoint, "--images", study / "a.png", *QUICK),
+        *("--engines", "eager-bfloat16", "--json", rows_file),
+    )
+
+    assert result.code == 0, result.err
+    rows = json.loads(rows_file.read_text())
+    assert {row["precision"] for row in rows} == {"float32"}
+    share = rows[0]["images_per_second"] / rows[-1]["images_per_second"]
+    assert rows[0]["share_of_ceiling"] == pytest.approx(share)
+    assert "eager-bfloat16 was left out: This processor does not compute in bfloat16" in result.out
 
 
 def test_throughput_prices_engines_on_labelled_images(
@@ -69,7 +91,7 @@ def test_throughput_prices_engines_on_labelled_images(
     rows_file, figure = tmp_path / "new" / "rows.json", tmp_path / "other" / "figure.png"
     result = run(
         *("bench", "throughput", "--checkpoint", checkpoint, "--images", study / "a.png", *QUICK),
-        *("--engines", "eager-bfloat16", "--no-baselines", "--json", rows_file, "--figure", figure),
+        *("--engines", "onnxruntime", "--no-baselines", "--json", rows_file, "--figure", figure),
         *("--dataset", "folder", "--root", tmp_path / "labelled"),
     )
 
@@ -86,7 +108,7 @@ def test_throughput_prices_engines_on_labelled_images(
         assert low <= row["balanced_accuracy_change"] <= high
         assert (row["labelled_images"], row["rarest_class_images"]) == (3, 0)
     assert "3 labelled images, 0 of the rarest class: too few to tell half a point" in result.out
-    assert "the start of eager-bfloat16 was left out: there is no memory" in result.out
+    assert "the start of onnxruntime was left out: there is no memory" in result.out
     assert [row["start_up_seconds"] for row in rows] == [3.0] * 3 + [None] * 3
     assert figure.read_bytes().startswith(b"\x89PNG")
 
@@ -102,8 +124,21 @@ def test_profile_takes_the_network_apart(run: Run, checkpoint: Path, study: Path
     stages = json.loads(rows_file.read_text())
     assert [stage["name"] for stage in stages][-2:] == ["effnet", "pooling, projections, classifier"]
     assert {stage["part"] for stage in stages} == {"branch 1", "fusion"}
-    # EfficientNetV2-S takes 5.35 GMAC at 300 px (timm's table of models), and 128 px (128/300)² of that
-    assert sum(s["gigaflops"] for s in stages) == pytest.approx(2 * 5.35 * (128 / 300) ** 2, rel=0.2)
+    # EfficientNetV2-S takes 5.35 GMAC at 300 px (timm's table of models), and SIZE px (SIZE / 300)² of that
+    assert sum(s["gigaflops"] for s in stages) == pytest.approx(2 * 5.35 * (SIZE / 300) ** 2, rel=0.2)
+
+
+@pytest.mark.usefixtures("without_bfloat16")
+def test_nothing_is_profiled_in_what_the_processor_does_not_compute_in(
+    run: Run, checkpoint: Path, study: Path
+) -> None:
+    result = run(
+        *("bench", "profile", "--checkpoint", checkpoint, "--images", study / "a.png"),
+        *("--precision", "bfloat16"),
+    )
+
+    assert result.code == 2
+    assert "This processor does not compute in bfloat16: profile in float32." in result.err
 
 
 def test_a_figure_needs_labels(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -140,6 +175,7 @@ def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
         start(tmp_path / "nowhere", "eager", "cpu", tmp_path / "a.png")
 
 
+@pytest.mark.usefixtures("with_bfloat16")
 def test_only_what_the_processor_did_on_enough_images_is_kept_for_auto(checkpoint: Path) -> None:
     read, cpu = read_checkpoint(checkpoint), torch.device("cpu")
     row: dict[str, Any] = {"role": "engine", "batch": 16, "balanced_accuracy_change": 0.0}

@@ -16,7 +16,7 @@ from transxv2s.explain.meaning import DEFAULT_METHOD, MEANING
 from transxv2s.imaging.pipeline import to_tensor
 from transxv2s.taxonomy import ISIC2019
 
-from .conftest import Run, draw_lesion
+from .conftest import SIZE, Run, draw_lesion
 
 SAMPLES = SHIPPED_CHECKPOINT.parents[1] / "samples"
 TWO = "hirescam,eigencam"
@@ -58,7 +58,7 @@ def test_arrays_are_the_maps_of_the_class_that_was_asked_for(
     (expected,) = heat_maps(network, square, ["hirescam"], [ISIC2019.index("DF")], ["effnet"])[0]
     (found,) = entry["heat_maps"]
     values = np.load(out / found["values"], allow_pickle=False)
-    assert values.shape == (128, 128)
+    assert values.shape == (SIZE, SIZE)
     np.testing.assert_allclose(values, expected.values, atol=1e-4)
     np.testing.assert_allclose(np.load(out / found["raw"], allow_pickle=False), expected.raw, rtol=1e-3)
     page = (out / "explanation.html").read_text(encoding="utf-8")

@@ -30,6 +30,7 @@ def ham10000(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.usefixtures("with_bfloat16")
 def test_judges_methods_and_goes_on_where_it_was(
     run: Run, checkpoint: Path, ham10000: Path, tmp_path: Path
 ) -> None:
@@ -62,6 +63,18 @@ def test_what_means_nothing_beside_it_is_refused(run: Run, tmp_path: Path, more:
     result = run("explain", "--evaluate", tmp_path, *more)
     assert result.code == 2
     assert "--evaluate chooses images itself" in result.err
+
+
+@pytest.mark.usefixtures("without_bfloat16")
+def test_nothing_is_scored_in_what_the_processor_does_not_compute_in(
+    run: Run, checkpoint: Path, ham10000: Path, tmp_path: Path
+) -> None:
+    result = run(
+        *("explain", "--evaluate", ham10000, "--checkpoint", checkpoint, "--out", tmp_path / "out"),
+        "--bfloat16",
+    )
+    assert result.code == 2
+    assert "This processor does not compute in bfloat16: leave bfloat16 out." in result.err
 
 
 def test_masks_are_needed(run: Run, checkpoint: Path, ham10000: Path, tmp_path: Path) -> None:

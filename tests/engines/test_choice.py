@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from engines.networks import SMALL, checkpoint
+from transxv2s import hardware
 from transxv2s.engines import choice
 from transxv2s.engines.choice import are_enough, choose, remember
 from transxv2s.engines.engine import Chosen, parse
@@ -27,6 +28,7 @@ def row(engine: str, ratio: float, change: float | None, batch: int = 16, speed:
 @pytest.fixture(autouse=True)
 def _own_files(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(hardware, "computes_in_bfloat16", lambda _: True)
 
 
 def have_file(name: str) -> None:
@@ -102,7 +104,7 @@ def test_int8_is_taken_as_it_was_calibrated_when_it_was_measured() -> None:
 def test_measurements_of_another_machine_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     remember(checkpoint(SMALL), [row("eager", 1, 0.0)])
     monkeypatch.setattr(choice, "machine", lambda: "another")
-    monkeypatch.setattr(choice, "computes_in_bfloat16", lambda _: True)
+    monkeypatch.setattr(hardware, "computes_in_bfloat16", lambda _: True)
 
     assert choose(checkpoint(SMALL), CPU) == "eager-bfloat16"
 
@@ -110,9 +112,10 @@ def test_measurements_of_another_machine_do_not_count(monkeypatch: pytest.Monkey
 def test_what_the_processor_cannot_compute_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another processor of the same name may have measured it into a cache that both see."""
     have_file("openvino")
-    remember(checkpoint(SMALL), [row("eager", 1, 0.0), row("openvino-bfloat16", 5, 0.0)])
+    rows = [row("eager", 1, 0.0), row("eager-bfloat16", 3, 0.0), row("openvino-bfloat16", 5, 0.0)]
+    remember(checkpoint(SMALL), rows)
     for able, expected in ((True, "openvino-bfloat16"), (False, "eager")):
-        monkeypatch.setattr(choice, "computes_in_bfloat16", lambda _, able=able: able)
+        monkeypatch.setattr(hardware, "computes_in_bfloat16", lambda _, able=able: able)
         assert choose(checkpoint(SMALL), CPU) == expected
 
 
@@ -121,7 +124,7 @@ def test_what_another_version_has_written_does_not_count(
     content: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choice, "machine", lambda: "MACHINE")
-    monkeypatch.setattr(choice, "computes_in_bfloat16", lambda _: False)
+    monkeypatch.setattr(hardware, "computes_in_bfloat16", lambda _: False)
     remember(checkpoint(SMALL), [])
     [measured] = file_of(checkpoint(SMALL), Chosen("openvino", "float32")).parent.glob(choice.MEASURED)
     measured.write_text(content)
@@ -137,12 +140,17 @@ def test_one_image_must_not_decide(rarest: int, classes: int, enough: bool) -> N
 
 @pytest.mark.parametrize(
     ("bfloat16", "file", "expected"),
-    [(False, True, "eager"), (True, False, "eager-bfloat16"), (True, True, "openvino-bfloat16")],
+    [
+        (False, False, "eager"),
+        (False, True, "openvino"),
+        (True, False, "eager-bfloat16"),
+        (True, True, "openvino-bfloat16"),
+    ],
 )
 def test_without_measurements_the_processor_decides(
     bfloat16: bool, file: bool, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(choice, "computes_in_bfloat16", lambda _: bfloat16)
+    monkeypatch.setattr(hardware, "computes_in_bfloat16", lambda _: bfloat16)
     if file:
         have_file("openvino")
 

@@ -15,12 +15,12 @@ from engines.networks import squares
 from transxv2s import engines
 from transxv2s.checkpoint import Checkpoint
 from transxv2s.classifier import Classifier
-from transxv2s.engines.choice import computes_in_bfloat16
 from transxv2s.engines.engine import ENGINES, Chosen, parse
 from transxv2s.engines.onnx_runtime import OnnxRuntime
 from transxv2s.engines.openvino import OpenVino
 from transxv2s.engines.store import prepared
 from transxv2s.errors import CheckpointError, InputError
+from transxv2s.hardware import computes_in_bfloat16
 
 CPU = torch.device("cpu")
 CALIBRATED_ON, ASKED = squares(24, 5), squares(20)
@@ -33,6 +33,8 @@ LIKENESS = {"bfloat16": 0.99, "int8": 0.85}
 
 if not computes_in_bfloat16(CPU):
     ROUNDED.remove("openvino-bfloat16")
+
+pytestmark = pytest.mark.usefixtures("with_bfloat16")
 
 
 @pytest.fixture(scope="module")

@@ -380,6 +380,7 @@ def test_a_checkpoint_from_files_to_results(tmp_path: Path) -> None:
     assert eigencam["lesion_area"]["value"] == pytest.approx(area, rel=0.05)
 
 
+@pytest.mark.usefixtures("with_bfloat16")
 @pytest.mark.parametrize(("bfloat16", "tolerance"), [(False, 1e-4), (True, 0.02)])
 def test_changed_images_are_scored_as_the_network_does(bfloat16: bool, tolerance: float) -> None:
     """A blurred image among them, whose values lie between whole grey levels."""

@@ -23,6 +23,7 @@ Role = Literal["reference", "engine", "baseline", "ceiling"]
 TRUNKS = "tf_efficientnetv2_s + legacy_xception"  # our two trunks with nothing between them
 BASELINES = (TRUNKS, "convnext_tiny", "swin_tiny_patch4_window7_224")
 CEILING = "matrix product"
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -75,19 +76,19 @@ def default_names() -> list[str]:
 
 def baselines(classes: int, size: int, device: torch.device, precision: str) -> list[Contender]:
     """Networks of timm with random weights, in PyTorch, channels-last."""
-    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     return [
-        Contender("baseline", name, precision, _in_torch(_network(name, classes, size), dtype, device))
+        Contender(
+            "baseline", name, precision, _in_torch(_network(name, classes, size), DTYPES[precision], device)
+        )
         for name in BASELINES
     ]
 
 
-def ceilings(device: torch.device) -> list[Contender]:
-    """Products of large matrices, in float32 and in bfloat16."""
-    kinds = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+def ceilings(device: torch.device, precisions: Sequence[str]) -> list[Contender]:
+    """Products of large matrices."""
     return [
-        Contender("ceiling", CEILING, precision, _ignoring(matrix_product(dtype, device)))
-        for precision, dtype in kinds.items()
+        Contender("ceiling", CEILING, one, _ignoring(matrix_product(DTYPES[one], device)))
+        for one in precisions
     ]
 
 

@@ -13,6 +13,7 @@ from transxv2s.engines.eager import on_device
 from transxv2s.engines.engine import Precision, Squares
 from transxv2s.engines.lean import LeanNetwork
 from transxv2s.errors import InputError
+from transxv2s.hardware import require_bfloat16
 from transxv2s.nets import TransXV2SNet
 from transxv2s.nets.steps import IMAGE, walk
 
@@ -48,10 +49,13 @@ def profile(
         rounds: How often each stage takes its turn.
 
     Raises:
-        InputError: The network is none of ours, which has no branches to take apart.
+        InputError: The network is none of ours, which has no branches to take apart; or the processor does
+            not compute in bfloat16.
     """
     if not isinstance(network, TransXV2SNet):
         raise InputError("Only variants of TransXV2S-Net have stages to profile.")
+    if precision == "bfloat16":
+        require_bfloat16(torch.device("cpu"), "profile in float32")
     taken, dtype = network, torch.float32
     if lean:
         made = LeanNetwork(network)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from transxv2s import hardware
 from transxv2s.bench.accuracy import Labelled, Price, logits_of, price
 from transxv2s.bench.contenders import (
     Contender,
@@ -22,7 +23,6 @@ from transxv2s.bench.rows import Row, ceiling, compared, priced, timed
 from transxv2s.bench.start import Start, start
 from transxv2s.bench.work import PRODUCT
 from transxv2s.checkpoint import Checkpoint
-from transxv2s.engines.choice import computes_in_bfloat16
 from transxv2s.engines.engine import EngineError, Squares
 from transxv2s.trust.judgement import scores_of
 
@@ -83,9 +83,9 @@ def run(
     """
     ours, missing = our_engines(checkpoint, plan.engines, device)
     size, classes = squares.shape[1], len(checkpoint.config.classes)
-    precisions = ("float32", "bfloat16") if computes_in_bfloat16(device) else ("float32",)
+    precisions = ("float32", "bfloat16") if hardware.computes_in_bfloat16(device) else ("float32",)
     others = [one for p in precisions if plan.with_baselines for one in baselines(classes, size, device, p)]
-    limits = ceilings(device)
+    limits = ceilings(device, precisions)
     timings = _timings([*ours, *others], limits, squares, plan)
     prices = _prices(checkpoint, ours, labelled) if labelled else {}
     starts, failed = _starts(checkpoint, ours, device, plan.first_image)

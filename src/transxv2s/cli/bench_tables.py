@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 COLUMNS = {
     "images/s": ("images_per_second", "{:.1f}"),
     "× reference": ("ratio_to_reference", "{:.2f}"),
-    "of ceiling": ("share_of_bfloat16_ceiling", "{:.0%}"),
+    "of ceiling": ("share_of_ceiling", "{:.0%}"),
     "p50 ms": ("p50_ms", "{:.1f}"),
     "p95 ms": ("p95_ms", "{:.1f}"),
     "same class": ("agreement", "{:.1%}"),

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from transxv2s import hardware
 from transxv2s.checkpoint import Checkpoint
-from transxv2s.engines.engine import COMPILING, FILE_SUFFIXES, REFERENCE, Chosen, parse
+from transxv2s.engines.engine import COMPILING, FILE_SUFFIXES, Chosen, parse
 from transxv2s.engines.store import file_of, folder
 from transxv2s.files import write_whole
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 ALLOWED_LOSS = 0.005  # balanced accuracy that `auto` may cost: half a point
 DECIDING_BATCH = 16  # a classifier's own; what is faster at 64 may be slower there
 MEASURED = "measured.json"
-OPENVINO_BFLOAT16 = Chosen("openvino", "bfloat16")
 
 Row = dict[str, Any]
 
@@ -53,22 +53,15 @@ def choose(checkpoint: Checkpoint, device: torch.device) -> str:
     """The name of the engine to take.
 
     Of the engines that were measured here and cost at most ALLOWED_LOSS, the fastest at DECIDING_BATCH.
-    Where none was measured: bfloat16 where the hardware computes in it, through OpenVINO if its file is
-    there already, else the reference. int8 is taken only as it was calibrated when it was measured.
+    Where none was measured: bfloat16 where the hardware computes in it, else float32, each through OpenVINO
+    if its file is there already. int8 is taken only as it was calibrated when it was measured.
     """
     if device.type == "cpu" and (found := _fastest_measured(checkpoint)):
         return found
-    if not computes_in_bfloat16(device):
-        return REFERENCE
-    by_openvino = device.type == "cpu" and _ready(checkpoint, OPENVINO_BFLOAT16)
-    return OPENVINO_BFLOAT16.name if by_openvino else "eager-bfloat16"
-
-
-def computes_in_bfloat16(device: torch.device) -> bool:
-    """Whether the device has instructions for products in bfloat16."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    return bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+    chosen = Chosen("openvino", "bfloat16" if hardware.computes_in_bfloat16(device) else "float32")
+    if device.type != "cpu" or not _ready(checkpoint, chosen):
+        chosen = chosen._replace(kind="eager")
+    return chosen.name
 
 
 def machine() -> str:
@@ -107,10 +100,10 @@ def _fits(checkpoint: Checkpoint, row: Row) -> bool:
 
 def _ready(checkpoint: Checkpoint, chosen: Chosen) -> bool:
     """Whether its file, its package and the instructions are there: other machines may share the cache."""
+    if chosen.precision == "bfloat16" and not hardware.computes_in_bfloat16(torch.device("cpu")):
+        return False
     if chosen.kind not in FILE_SUFFIXES:
         return True
-    if chosen == OPENVINO_BFLOAT16 and not computes_in_bfloat16(torch.device("cpu")):
-        return False
     from importlib.util import find_spec
 
     return find_spec(chosen.kind) is not None and file_of(checkpoint, chosen).exists()

@@ -9,6 +9,7 @@ import torch
 from transxv2s.engines.eager import on_device, to_numpy
 from transxv2s.engines.engine import Chosen, EngineError, Floats, Precision, Squares
 from transxv2s.engines.lean import LeanNetwork
+from transxv2s.hardware import require_bfloat16
 
 
 class Compiled:
@@ -23,6 +24,7 @@ class Compiled:
     Raises:
         EngineError: There is no C++ compiler, without which nothing can be compiled for a processor, or no
             GPU for CUDA graphs.
+        InputError: The device does not compute in bfloat16.
     """
 
     def __init__(
@@ -31,6 +33,8 @@ class Compiled:
         self.name = Chosen("cudagraphs" if graphs else "compiled", precision).name
         self.precision, self._device = precision, device
         _check(self.name, device, graphs)
+        if precision == "bfloat16":
+            require_bfloat16(device, "take the engine auto, compiled or openvino")
         lean = LeanNetwork(network)
         lean = lean.in_bfloat16() if precision == "bfloat16" else lean
         lean.to(device).to(memory_format=torch.channels_last)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from transxv2s.engines.engine import Chosen, Floats, Precision, Squares
 from transxv2s.engines.lean import LeanNetwork, scaled
+from transxv2s.hardware import require_bfloat16
 
 
 class Eager:
@@ -15,10 +16,15 @@ class Eager:
         network: Of a checkpoint, in evaluation mode.
         device: Where it runs; in float32 the network is moved there.
         precision: float32, or bfloat16 with a lean copy of the network.
+
+    Raises:
+        InputError: The device does not compute in bfloat16.
     """
 
     def __init__(self, network: nn.Module, device: torch.device, precision: Precision = "float32") -> None:
         self.name, self.precision = Chosen("eager", precision).name, precision
+        if precision == "bfloat16":
+            require_bfloat16(device, "take the engine auto, eager or openvino")
         self._device = device
         self._network = Plain(network) if precision == "float32" else LeanNetwork(network).in_bfloat16()
         with torch.inference_mode(False):  # whoever loads: the reference's weights are the checkpoint's own

@@ -49,7 +49,7 @@ class OpenVino:
         has_bfloat16 = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if self.precision == "bfloat16" and not has_bfloat16:
             raise EngineError(
-                "This processor does not compute in bfloat16: take openvino-int8 or openvino instead."
+                "This processor does not compute in bfloat16: take the engine openvino or openvino-int8."
             )
         return HINTS[self.precision] if has_bfloat16 else "f32"
 

@@ -16,7 +16,7 @@ from transxv2s.checkpoint import Checkpoint
 from transxv2s.engines.engine import FILE_SUFFIXES, Chosen, EngineError, Squares, required
 from transxv2s.files import write_whole
 
-VERSION = 3  # of what is made; raised whenever the same checkpoint would give another file
+VERSION = 4  # of what is made; raised whenever the same checkpoint would give another file
 EXPORTED = Chosen("onnxruntime", "float32")  # whose file all others are made from
 COMPILED = "compiled"  # folder in which OpenVINO keeps what it made for this machine
 DIGITS = 12  # of the digest of a calibration

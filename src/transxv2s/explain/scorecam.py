@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from transxv2s import hardware
 from transxv2s.explain.observation import Observation
 
 AT_ONCE = 32  # masked images in the network, which bounds the memory
@@ -30,19 +31,20 @@ def scorecam(observation: Observation, name: str) -> Tensor:
 
 @torch.no_grad()
 def scorecam_strongest(observation: Observation, names: Sequence[str]) -> list[Tensor]:
-    """The same for interactive use: map (B, K, h, w), signed, at each; of 64 channels, scored in bfloat16.
+    """The same for interactive use: map (B, K, h, w), signed, at each; of 64 channels, quickly scored.
 
-    A target of several maps shares the 64 among them. They are the channels that vary most over positions:
-    what is the same everywhere moves no place above another. The whole network sees the masked image: with
-    one branch alone the scores are those of another question, and the map ranks places hardly better than
-    equal weights do.
+    In bfloat16 where the hardware computes in it. A target of several maps shares the 64 among them; they are
+    the channels that vary most over positions: what is the same everywhere moves no place above another. The
+    whole network sees the masked image: with one branch alone the scores are those of another question, and
+    the map ranks places hardly better than equal weights do.
     """
     return [_of_strongest(observation, name, STRONGEST // len(names)) for name in names]
 
 
 def _of_strongest(observation: Observation, name: str, channels: int) -> Tensor:
     def score(masked: Tensor) -> Tensor:
-        with torch.autocast(masked.device.type, torch.bfloat16):
+        able = hardware.computes_in_bfloat16(masked.device)
+        with torch.autocast(masked.device.type, torch.bfloat16, enabled=able):
             logits: Tensor = observation.network(masked)
         return logits.to(masked.dtype)
 

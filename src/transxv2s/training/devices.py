@@ -1,6 +1,6 @@
 """One device or many: what Lightning is told of them, and what has to be put together again after them."""
 
-from typing import Any
+from typing import Any, Literal
 
 import lightning
 import torch
@@ -8,7 +8,8 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from transxv2s.training.recipe import Hardware
+from transxv2s import hardware
+from transxv2s.training.recipe import Hardware, Recipe
 
 
 def is_first() -> bool:
@@ -27,6 +28,15 @@ def options(hardware: Hardware) -> dict[str, Any]:
         "accumulate_grad_batches": hardware.accumulate,
         "use_distributed_sampler": False,  # our batches are shared out already
     }
+
+
+def precision(recipe: Recipe) -> Literal["32-true", "bf16-mixed"]:
+    """That of a recipe, or what "auto" means here."""
+    if recipe.precision != "auto":
+        return recipe.precision
+    on_gpu = recipe.hardware.accelerator in ("auto", "gpu") and torch.cuda.is_available()
+    able = hardware.computes_in_bfloat16(torch.device("cuda" if on_gpu else "cpu"))
+    return "bf16-mixed" if able else "32-true"
 
 
 def predictions(

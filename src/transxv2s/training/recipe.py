@@ -201,6 +201,7 @@ class Recipe(Section):
             al. 2020).
         small_size: Side in pixels of the images in the first `small_share` of the run (EfficientNetV2's
             progressive resizing); afterwards the size of the preprocessing.
+        precision: "auto" is "bf16-mixed" where the hardware computes in bfloat16, else "32-true".
         checkpoint_minutes: How often a run that may be killed saves where it is.
     """
 
@@ -221,7 +222,7 @@ class Recipe(Section):
     small_share: float = Field(default=0.0, ge=0, le=1)
     publish: Literal["best", "last"] = "best"
     early_stopping: int | None = Field(default=3, ge=1)
-    precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     workers: int = Field(default=2, ge=0)
     checkpoint_minutes: float = Field(default=5, gt=0)
     seed: int = 0

@@ -84,7 +84,8 @@ def train(recipe: Recipe, run_dir: Path, resume: bool = False) -> Path:
         origin=data.origin,
         epochs=lightning_trainer.current_epoch,
         training_minutes=round(seconds / 60, 1),
-        machine=f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}",
+        machine=f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, "
+        f"{lightning_trainer.precision}",
     )
     return publish(task.deployed, data, outputs, protocol, checkpoint)
 

@@ -29,7 +29,7 @@ def build(recipe: Recipe, run_dir: Path, stopwatch: Stopwatch) -> lightning.Trai
     """The Trainer of a run."""
     return lightning.Trainer(
         max_epochs=-1 if recipe.minutes else recipe.epochs,
-        precision=recipe.precision,
+        precision=devices.precision(recipe),
         callbacks=_callbacks(recipe, run_dir, stopwatch),
         logger=_loggers(run_dir),
         plugins=[WholeFiles()],

@@ -29,6 +29,7 @@ from transxv2s.explain.faithfulness.summary import LIMIT, summarise
 from transxv2s.explain.maps import FUSED, heat_maps
 from transxv2s.explain.methods import SIX
 from transxv2s.files import make_folders, write_whole
+from transxv2s.hardware import require_bfloat16
 from transxv2s.nets.transxv2s import TransXV2SNet
 from transxv2s.progress import progress
 
@@ -59,7 +60,10 @@ def subject_of(
 
     Raises:
         CheckpointError: The network is none that `heat_maps` can explain.
+        InputError: The device does not compute in bfloat16.
     """
+    if bfloat16:
+        require_bfloat16(torch.device(device), "leave bfloat16 out")
     network, config = checkpoint.model.eval().to(device), checkpoint.config
     if not isinstance(network, TransXV2SNet):
         raise CheckpointError(f"heat maps of a {type(network).__name__} cannot be made; name a TransXV2S-Net")
@@ -211,6 +215,7 @@ def run_evaluation(
         DataError: There are too few images with masks, or the folder holds rows of other settings.
         ImageError: An image or mask cannot be read.
         CheckpointError: The network is none that `heat_maps` can explain.
+        InputError: The device does not compute in bfloat16.
     """
     subject = subject_of(checkpoint, methods, target, device=device, seed=seed, bfloat16=bfloat16)
     unseen, found = _unseen(checkpoint, chosen.records())
