@@ -23,6 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 from torch.utils.data import DataLoader
 
+from transxv2s.hardware import quick
 from transxv2s.imaging.pipeline import MEAN, STD
 from transxv2s.nets import load_trunk
 from transxv2s.nets.xceptmod import XceptMod
@@ -36,12 +37,12 @@ STRENGTHS = (0.0003, 0.001, 0.003)  # C of the logistic regression
 
 @torch.inference_mode()
 def features(network: nn.Module, images: PreparedImages, name: str) -> NDArray[np.float32]:
-    """Pooled features (N, 2048), in bfloat16 autocast."""
+    """Pooled features (N, 2048), in bfloat16 autocast where the processor has it."""
     images.transform = None
     found = []
     for batch, _ in track(DataLoader(images, 64), f"features, {name}"):
         scaled = ((batch.float() / 255 - MEAN) / STD).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick(torch.device("cpu")):
             found.append(network(scaled)[0]["xception"].float())
     return torch.cat(found).numpy()
 

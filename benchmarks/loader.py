@@ -27,6 +27,7 @@ from torch.utils.data import DataLoader, RandomSampler
 
 from transxv2s.datasets import ham10000, isic2019, store
 from transxv2s.datasets.records import with_larger_files
+from transxv2s.hardware import quick
 from transxv2s.imaging.pipeline import MEAN, STD
 from transxv2s.nets import create
 from transxv2s.training import augment, optim
@@ -90,7 +91,7 @@ def step_rate(images: PreparedImages, recipe: Recipe, steps: int) -> float:
     for _ in range(1 + steps):
         start = time.perf_counter()
         scaled = ((x.float() / 255 - MEAN) / STD).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick(torch.device("cpu")):
             logits = network(scaled)
         torch.autograd.backward(F.cross_entropy(logits.float(), labels))
         optimizer.step()

@@ -8,7 +8,8 @@ easier question, as the features were learned with the held-out classes. Of a ch
 them it is also told what its whole referral policy does with them.
 
 Intervals resample lesions of known images and sources of junk (lesions of held-out classes); the threshold
-and the fit stay. Features are computed in bfloat16 and kept in --cache; a stopped run goes on.
+and the fit stay. Features are computed in bfloat16, where the processor has it, and kept in --cache; a
+stopped run goes on.
 
     python benchmarks/novelty.py --out experiments/novelty.json --figure experiments/novelty.png
     transxv2s train --config configs/held_out.yaml --out runs/held_out
@@ -40,6 +41,7 @@ from transxv2s.datasets.records import Record, with_larger_files
 from transxv2s.errors import DataError
 from transxv2s.evaluation.novelty_figure import distributions
 from transxv2s.files import write_whole
+from transxv2s.hardware import quick
 from transxv2s.imaging.pipeline import to_tensor
 from transxv2s.nets import TransXV2SNet
 from transxv2s.progress import progress
@@ -166,7 +168,7 @@ def _cached(path: Path) -> dict[str, NDArray[np.float32]]:
 def _rows(contents: Sequence[bytes], classifier: Classifier, network: TransXV2SNet) -> NDArray[np.float32]:
     """Features and logits, (B, 512 + K)."""
     x = torch.stack([to_tensor(classifier.prepare(content).seen) for content in contents])
-    with torch.autocast("cpu", torch.bfloat16):
+    with quick(torch.device("cpu")):
         features = network.forward_features(x.contiguous(memory_format=torch.channels_last)).float()
     return torch.cat([features, network.classifier(features)], dim=1).numpy()
 

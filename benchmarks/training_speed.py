@@ -2,9 +2,10 @@
 
 Three rows of one process, their steps taken in turn: the plain loop (float32, default layout, PyTorch's own
 AdamW), the training step of a recipe (its loss, mixing, optimiser, clipping and averaging, by the functions
-of `transxv2s train`, in bfloat16 autocast), and the ceiling: the floating-point operations of a step
-(counted, forward and backward) at the rate of a bfloat16 matrix product. Images are random and of full size;
-reading and augmenting them is not in it (benchmarks/loader.py), nor is what Lightning does around a step.
+of `transxv2s train`, in bfloat16 autocast where the processor has it), and the ceiling: the floating-point
+operations of a step (counted, forward and backward) at the rate of a matrix product in the same precision.
+Images are random and of full size; reading and augmenting them is not in it (benchmarks/loader.py), nor is
+what Lightning does around a step.
 
     python benchmarks/training_speed.py --out experiments/training_speed.json
 """
@@ -27,6 +28,7 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from transxv2s.hardware import computes_in_bfloat16, quick
 from transxv2s.nets import create
 from transxv2s.taxonomy import ISIC2019
 from transxv2s.training.callbacks import Stopwatch
@@ -37,7 +39,7 @@ Step = Callable[[], object]
 PLAIN = "plain float32 loop"
 TRAINING = "training step, without Lightning around it"
 PRODUCT = 4096  # side of the matrices of the ceiling
-CEILING = "ceiling: bfloat16 matrix product"
+CEILING = "ceiling: matrix product"
 
 
 def plain_step(network: nn.Module, pixels: Tensor, labels: Tensor) -> Step:
@@ -62,7 +64,7 @@ def training_step(network: nn.Module, recipe: Recipe, pixels: Tensor, labels: Te
     numbers = count(1)
 
     def step() -> None:
-        with torch.autocast(pixels.device.type, torch.bfloat16):
+        with quick(pixels.device):
             loss = task.training_step((pixels, labels), 0)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -94,8 +96,9 @@ def operations(step: Step) -> int:
 
 
 def product() -> float:
-    """Floating-point operations a second of a bfloat16 matrix product."""
-    a, b = (torch.randn(PRODUCT, PRODUCT).bfloat16() for _ in range(2))
+    """Floating-point operations a second of a matrix product, in bfloat16 where the processor has it."""
+    dtype = torch.bfloat16 if computes_in_bfloat16(torch.device("cpu")) else torch.float32
+    a, b = (torch.randn(PRODUCT, PRODUCT, dtype=dtype) for _ in range(2))
     a @ b
     return 2 * PRODUCT**3 / min(seconds(lambda: a @ b) for _ in range(5))
 

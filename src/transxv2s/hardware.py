@@ -14,6 +14,11 @@ def computes_in_bfloat16(device: torch.device) -> bool:
     return device.type == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
 
+def quick(device: torch.device) -> torch.autocast:
+    """Autocast to bfloat16 where the device computes in it; elsewhere numbers stay as they are."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=computes_in_bfloat16(device))
+
+
 def require_bfloat16(device: torch.device, instead: str) -> None:
     """Refuses to work at a crawl.
 

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from transxv2s import hardware
 from transxv2s.explain.observation import Observation
+from transxv2s.hardware import quick
 
 AT_ONCE = 32  # masked images in the network, which bounds the memory
 STRONGEST = 64  # channels of a target
@@ -43,8 +43,7 @@ def scorecam_strongest(observation: Observation, names: Sequence[str]) -> list[T
 
 def _of_strongest(observation: Observation, name: str, channels: int) -> Tensor:
     def score(masked: Tensor) -> Tensor:
-        able = hardware.computes_in_bfloat16(masked.device)
-        with torch.autocast(masked.device.type, torch.bfloat16, enabled=able):
+        with quick(masked.device):
             logits: Tensor = observation.network(masked)
         return logits.to(masked.dtype)
 
