@@ -13,12 +13,17 @@ import pytest
 
 from transxv2s import cluster
 from transxv2s.bulk import Here, Image, Line, examine_into, read_lines
+from transxv2s.checkpoint import CheckpointConfig, write_checkpoint
 from transxv2s.classifier import Classifier, default_checkpoint
 from transxv2s.cli.app import main
 from transxv2s.cluster import Job, There, Worker
 from transxv2s.errors import ConfigError, InputError
+from transxv2s.imaging.pipeline import Preprocessing
+from transxv2s.nets import create
+from trusting import plain_trust
 
 ray = pytest.importorskip("ray", reason="needs Ray: install transxv2s[cluster]")
+SMALL = "transxv2s_net_efficientnetv2_s"
 MEMORY = 100_000_000  # bytes of each machine's object store
 
 
@@ -136,17 +141,27 @@ def test_the_command_says_what_does_not_go_together(
     assert sentence in capsys.readouterr().err
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint with random weights, which is soon exported."""
+    folder = tmp_path_factory.mktemp("small")
+    size = Preprocessing(size=64)
+    config = CheckpointConfig(variant=SMALL, preprocessing=size, trust=plain_trust(min_confidence=0.5))
+    write_checkpoint(folder, create(SMALL), config)
+    return folder
+
+
 def test_from_outside_through_rays_client_and_in_the_engine_that_is_named(
-    machines: Machines, pictures: list[Path], tmp_path: Path
+    machines: Machines, pictures: list[Path], small: Path, tmp_path: Path
 ) -> None:
     odd = Path(f"{tmp_path}/odd \udcff.jpg")  # a name that is no UTF-8
     odd.write_bytes(pictures[0].read_bytes())
     asked = [Image(file, str(n)) for n, file in enumerate([*pictures[:2], odd])]
     path = tmp_path / "found.jsonl"
-    there = There(machines.from_outside, default_checkpoint(), 2, "onnxruntime")
+    there = There(machines.from_outside, small, 2, "onnxruntime")
     assert examine_into(path, there, asked) == (3, 0, 0)
     found = {line["place"]: line for line in read_lines(path)}
-    here = Here(Classifier.load(default_checkpoint(), "cpu", "onnxruntime"), 2)
+    here = Here(Classifier.load(small, "cpu", "onnxruntime"), 2)
     for expected in (line for lines in here.lines(asked) for line in lines):
         line = found[expected["place"]]
         assert line.pop("probabilities") == pytest.approx(expected.pop("probabilities"), abs=0.05)

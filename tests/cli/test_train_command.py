@@ -15,7 +15,7 @@ from transxv2s.checkpoint import read_checkpoint
 from transxv2s.training import run as training_run
 from transxv2s.training.recipe import Recipe
 
-from .conftest import VARIANT, Run
+from .conftest import SIZE, VARIANT, Run
 
 RECIPE = "data:\n  dataset: isic2019\n  root: images\n  split: split.csv\n"
 
@@ -104,6 +104,7 @@ def clinic(tmp_path: Path) -> Path:
             "split": str(tmp_path / "split.csv"),
             "store": str(tmp_path / "store"),
         },
+        "preprocessing": {"size": SIZE},
         "network": {"variant": VARIANT},
         "optimizer": {"learning_rate": 1e-4},
         "epochs": 1,

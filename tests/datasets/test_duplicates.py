@@ -140,9 +140,8 @@ def test_pairs_do_not_depend_on_order_or_blocks(tmp_path: Path, monkeypatch: pyt
     again = find_pairs(found)
     assert [(p.first, p.second, p.kind) for p in again] == [(p.first, p.second, p.kind) for p in pairs]
     similar = [p.similarity for p in again]
-    assert similar == pytest.approx([p.similarity for p in pairs], abs=1e-6), (
-        "sums of other blocks round otherwise"
-    )
+    rounding = 32 * float(np.finfo(np.float32).eps)  # sums of other blocks are taken in another order
+    assert similar == pytest.approx([p.similarity for p in pairs], abs=rounding)
 
 
 def test_within_a_set_is_each_pair_of_the_set_with_itself_once(tmp_path: Path) -> None:

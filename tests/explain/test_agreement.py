@@ -90,10 +90,9 @@ def rescaled(raw: Maps) -> Maps:
     return values
 
 
-def test_ablationcam_through_the_whole_network(shipped: TransXV2SNet, lesions: Tensor) -> None:
+def test_ablationcam_through_the_whole_network(shipped: TransXV2SNet, small_lesions: Tensor) -> None:
     """64 channels of the Swin map."""
-    small = nn.functional.interpolate(lesions, (64, 64), mode="area")
-    x, number = telling(shipped, "ablationcam", "swin", small)
+    x, number = telling(shipped, "ablationcam", "swin", small_lesions)
     expected = of_library("AblationCAM", shipped, [MODULES["swin"]], x, number, ablation_layer=ZeroAblation())
     np.testing.assert_allclose(ours(shipped, "ablationcam", "swin", x, number), expected, atol=TOLERANCE)
 
