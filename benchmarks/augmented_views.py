@@ -27,8 +27,8 @@ from transxv2s.checkpoint import Checkpoint, read_checkpoint
 from transxv2s.classifier import default_checkpoint
 from transxv2s.cli.dataset import read_dataset
 from transxv2s.datasets import splits
+from transxv2s.datasets.portion import Portion
 from transxv2s.engines.engine import Squares
-from transxv2s.evaluation.run import Chosen
 from transxv2s.files import write_whole
 from transxv2s.progress import progress
 from transxv2s.scoring import score
@@ -117,7 +117,7 @@ def main() -> None:
     checkpoint = read_checkpoint(chosen.checkpoint or default_checkpoint())
     split = splits.load(chosen.split)
     reading = read_dataset(chosen.dataset, chosen.root, ham10000=chosen.ham10000)
-    records = Chosen(chosen.dataset, reading, split).part(chosen.subset)
+    records = Portion(chosen.dataset, reading, split).part(chosen.subset)
     found = probabilities(checkpoint, chosen.engine, squares_of([r.path for r in records], checkpoint))
     lesions = [split.lesion[record.id] for record in records]
     rows = measure(checkpoint, found, [record.label for record in records], lesions)

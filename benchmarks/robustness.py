@@ -33,10 +33,10 @@ from scipy.stats import spearmanr  # type: ignore[import-untyped]
 from transxv2s.classifier import Classifier, Prepared
 from transxv2s.cli.dataset import read_dataset
 from transxv2s.datasets import splits
+from transxv2s.datasets.portion import Portion
 from transxv2s.datasets.records import Record
 from transxv2s.errors import ConfigError
 from transxv2s.evaluation.robustness_figure import Cell, robustness
-from transxv2s.evaluation.run import Chosen
 from transxv2s.files import write_whole
 from transxv2s.finding import Finding
 from transxv2s.imaging.corruptions import CORRUPTIONS, SEVERITIES, corrupt
@@ -270,7 +270,7 @@ def trial(chosen: argparse.Namespace) -> tuple[Trial, dict[str, Any]]:
             "the data set has other classes than the checkpoint: take one with the same classes"
         )
     split = splits.load(chosen.split)
-    records = Chosen(chosen.dataset, reading, split).part(chosen.subset)
+    records = Portion(chosen.dataset, reading, split).part(chosen.subset)
     drawn = evenly(records, split.lesion, chosen.images, chosen.seed)
     setting = {
         "checkpoint": classifier.digest,

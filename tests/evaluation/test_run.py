@@ -7,14 +7,14 @@ import cv2
 import numpy as np
 import pytest
 
+from transxv2s.datasets.portion import Portion
 from transxv2s.datasets.records import Reading, Record
 from transxv2s.datasets.splits import load, write
 from transxv2s.errors import LeakageError
-from transxv2s.evaluation.run import Chosen
 
 
 @pytest.fixture
-def chosen(tmp_path: Path) -> Chosen:
+def chosen(tmp_path: Path) -> Portion:
     """Two unlike pictures, one to train and one to test, whose larger files are one picture."""
     records = []
     for number, subset in enumerate(("train", "test")):
@@ -25,10 +25,10 @@ def chosen(tmp_path: Path) -> Chosen:
         ({"image": r.id, "lesion": r.id, "fold": "0", "split": r.id} for r in records), tmp_path / "split.csv"
     )
     larger = {r.id: tmp_path / "train.png" for r in records}
-    return Chosen("table", Reading(tuple(records), larger_files=larger), load(tmp_path / "split.csv"))
+    return Portion("table", Reading(tuple(records), larger_files=larger), load(tmp_path / "split.csv"))
 
 
-def test_a_split_is_audited_with_the_files_that_it_was_made_of(chosen: Chosen) -> None:
+def test_a_split_is_audited_with_the_files_that_it_was_made_of(chosen: Portion) -> None:
     """At another size other pictures pass for copies; images are read from the larger files all the same."""
     (tested,) = chosen.records()
     assert (tested.id, tested.path.name) == ("test", "train.png")
@@ -39,5 +39,5 @@ def test_a_split_is_audited_with_the_files_that_it_was_made_of(chosen: Chosen) -
         replace(chosen, reading=Reading(copied)).records()
 
 
-def test_without_a_split_all_images_are_taken_from_the_larger_files(chosen: Chosen) -> None:
+def test_without_a_split_all_images_are_taken_from_the_larger_files(chosen: Portion) -> None:
     assert [r.path.name for r in replace(chosen, split=None).records()] == ["train.png", "train.png"]

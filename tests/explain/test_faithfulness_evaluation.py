@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from explain.networks import SMALL, shared
 from explain.networks import images as lesion_images
 from transxv2s.checkpoint import Checkpoint, CheckpointConfig
+from transxv2s.datasets.portion import Portion
 from transxv2s.datasets.records import Reading, Record
 from transxv2s.errors import CheckpointError, DataError
-from transxv2s.evaluation.run import Chosen
 from transxv2s.explain.faithfulness import (
     Case,
     Subject,
@@ -364,7 +364,7 @@ def test_a_checkpoint_from_files_to_results(tmp_path: Path) -> None:
     made, masks = lesion_files(tmp_path)
     config = CheckpointConfig(variant=SMALL, preprocessing=Preprocessing(size=64))
     checkpoint = Checkpoint(config, lambda: shared(SMALL), "0123456789ab")
-    chosen = Chosen("spots", Reading(tuple(made)))
+    chosen = Portion("spots", Reading(tuple(made)))
     results = run_evaluation(
         checkpoint, chosen, masks, tmp_path, methods=["eigencam"], images=1, randomised=1
     )

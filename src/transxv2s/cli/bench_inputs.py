@@ -34,8 +34,8 @@ class Labels:
         """
         from transxv2s.bench.images import labelled
         from transxv2s.datasets import splits
+        from transxv2s.datasets.portion import Portion
         from transxv2s.errors import ConfigError
-        from transxv2s.evaluation.run import Chosen
 
         if self.root is None:
             raise ConfigError("Labelled images are read from a folder: name it with --root")
@@ -43,7 +43,7 @@ class Labels:
         reading = options.read_dataset(self.dataset, self.root, model=own, ham10000=self.ham10000)
         split = splits.load(self.split) if self.split else None
         # the split may leak: engines are compared with each other, and none gains by that
-        records = Chosen(self.dataset, reading, split).part(self.subset)
+        records = Portion(self.dataset, reading, split).part(self.subset)
         if split:
             records = [replace(r, lesion=split.lesion[r.id]) for r in records]
         return labelled(records, reading.taxonomy, checkpoint, self.limit)

@@ -69,9 +69,9 @@ def calibrate(
     """
     from transxv2s.checkpoint import read_checkpoint, refuse_foreign
     from transxv2s.classifier import Classifier
+    from transxv2s.datasets.portion import Portion
     from transxv2s.errors import DataError
     from transxv2s.evaluation.calibration import calibrate as fit_trust
-    from transxv2s.evaluation.run import Chosen
     from transxv2s.trust.policy import Goals
 
     parts = options.read_split(split, fold, leaky)
@@ -97,7 +97,7 @@ def calibrate(
     results = fit_trust(
         loaded,
         Classifier(loaded, device),
-        Chosen(dataset, reading, parts, subset, leaky),
+        Portion(dataset, reading, parts, subset, leaky),
         out or checkpoint,
         report,
         goals=Goals(sensitivity=sensitivity, rare_sensitivity=rare_sensitivity, budget=budget),

@@ -50,7 +50,8 @@ def evaluate(
     """
     from transxv2s.checkpoint import read_config
     from transxv2s.classifier import Classifier, default_checkpoint
-    from transxv2s.evaluation.run import Chosen, run
+    from transxv2s.datasets.portion import Portion
+    from transxv2s.evaluation.run import run
     from transxv2s.files import make_folders
 
     loaded = options.read_split(split, fold, leaky)
@@ -68,7 +69,11 @@ def evaluate(
     )
     classifier = Classifier.load(where, device, engine)
     results = run(
-        classifier, Chosen(dataset, reading, loaded, subset, leaky), out, floor=floor, batch_size=batch_size
+        classifier,
+        Portion(dataset, reading, loaded, subset, leaky),
+        out,
+        floor=floor,
+        batch_size=batch_size,
     )
     if as_json:
         typer.echo(json.dumps(results, indent=2))

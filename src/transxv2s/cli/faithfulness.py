@@ -50,7 +50,7 @@ def judge(checkpoint: Path | None, trial: Trial, out: Path, as_json: bool) -> No
     from transxv2s.checkpoint import read_checkpoint
     from transxv2s.classifier import default_checkpoint, usable_device
     from transxv2s.datasets import ham10000
-    from transxv2s.evaluation.run import Chosen
+    from transxv2s.datasets.portion import Portion
     from transxv2s.explain.faithfulness import Summary, agreement_table, run_evaluation, table
     from transxv2s.files import make_folders
 
@@ -58,7 +58,7 @@ def judge(checkpoint: Path | None, trial: Trial, out: Path, as_json: bool) -> No
     loaded = read_checkpoint(checkpoint or default_checkpoint())
     results = run_evaluation(
         loaded,
-        Chosen("ham10000", ham10000.read(trial.ham10000)),
+        Portion("ham10000", ham10000.read(trial.ham10000)),
         ham10000.masks(trial.ham10000),
         out,
         methods=trial.methods,

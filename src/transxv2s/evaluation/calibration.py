@@ -14,6 +14,7 @@ from transxv2s.checkpoint import Checkpoint, with_trust
 from transxv2s.classifier import Classifier
 from transxv2s.datasets.copies import fingerprints_of_readable_files
 from transxv2s.datasets.duplicates import Fingerprints
+from transxv2s.datasets.portion import Portion
 from transxv2s.datasets.provenance import SeenImages, overlap
 from transxv2s.datasets.records import Record
 from transxv2s.errors import DataError
@@ -21,7 +22,6 @@ from transxv2s.evaluation import performance
 from transxv2s.evaluation.operating_figure import operating_curve
 from transxv2s.evaluation.outputs import group_of, outputs_of
 from transxv2s.evaluation.reliability_figure import reliability_before_and_after
-from transxv2s.evaluation.run import Chosen
 from transxv2s.evaluation.scored import PREDICTIONS, ScoredImages
 from transxv2s.files import make_folders, write_whole
 from transxv2s.scoring.bootstrap import lesion_numbers
@@ -67,7 +67,7 @@ class _Images:
 def calibrate(
     checkpoint: Checkpoint,
     classifier: Classifier,
-    chosen: Chosen,
+    chosen: Portion,
     target: Path,
     report: Path,
     *,
@@ -151,13 +151,13 @@ def _write_tables(report: Path, tables: Mapping[str, ScoredImages], again: bool)
             path.unlink(missing_ok=True)
 
 
-def _split_of_training(checkpoint: Checkpoint, chosen: Chosen) -> bool:
+def _split_of_training(checkpoint: Checkpoint, chosen: Portion) -> bool:
     """Whether the images are what the network was validated on, by the digest of its split."""
     digest = checkpoint.config.training.get("split_digest")
     return chosen.split is not None and chosen.split.digest == digest and chosen.subset == "validation"
 
 
-def _images(checkpoint: Checkpoint, classifier: Classifier, chosen: Chosen) -> _Images:
+def _images(checkpoint: Checkpoint, classifier: Classifier, chosen: Portion) -> _Images:
     """Raises DataError where the network was trained on some of them, or none can be read."""
     records, seen = chosen.records(), classifier.seen_images()
     if _split_of_training(checkpoint, chosen):

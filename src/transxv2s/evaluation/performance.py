@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from transxv2s.classifier import Classifier
 from transxv2s.datasets.copies import fingerprints_of_readable_files
+from transxv2s.datasets.portion import Portion
 from transxv2s.datasets.protocol import is_doubled
 from transxv2s.datasets.provenance import overlap
 from transxv2s.datasets.records import Record
 from transxv2s.errors import DataError
 from transxv2s.evaluation.outputs import group_of, outputs_of
-from transxv2s.evaluation.run import Chosen
 from transxv2s.evaluation.scored import ScoredImages
 from transxv2s.trust.fitting import Fitted, Outputs, evidence_of
 from transxv2s.trust.measured import measured
@@ -42,7 +42,7 @@ class Answered(NamedTuple):
 NOTHING = Answered(None, {})
 
 
-def on_own_images(fitted: Fitted, outputs: Outputs, classifier: Classifier, chosen: Chosen) -> Answered:
+def on_own_images(fitted: Fitted, outputs: Outputs, classifier: Classifier, chosen: Portion) -> Answered:
     """How it does on the images that trust was fitted to, which flatters."""
     images = f"{chosen.protocol()} of {chosen.name}" if chosen.split else f"images of {chosen.name}"
     how = "only its probabilities to other lesions" if fitted.choice else "its probabilities too"
@@ -50,7 +50,7 @@ def on_own_images(fitted: Fitted, outputs: Outputs, classifier: Classifier, chos
     return _answered(fitted, outputs, fitted.held_out, classifier, words)
 
 
-def on_test_part(fitted: Fitted, classifier: Classifier, chosen: Chosen, grouping: str | None) -> Answered:
+def on_test_part(fitted: Fitted, classifier: Classifier, chosen: Portion, grouping: str | None) -> Answered:
     """How it does on the test part of the split of its training, without images that it has seen.
 
     Args:

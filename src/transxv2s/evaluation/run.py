@@ -1,8 +1,6 @@
 """The whole evaluation of a checkpoint on a data set: audit, overlap, predictions, scores, files."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +8,9 @@ import numpy as np
 
 from transxv2s.checkpoint import CheckpointConfig
 from transxv2s.classifier import Classifier
-from transxv2s.datasets.audit import LEAKY, refuse_leaks
 from transxv2s.datasets.copies import fingerprints_of
-from transxv2s.datasets.duplicates import Fingerprints, find_pairs
-from transxv2s.datasets.groups import groups
-from transxv2s.datasets.protocol import audit_split
+from transxv2s.datasets.portion import Portion
 from transxv2s.datasets.provenance import overlap
-from transxv2s.datasets.records import Reading, Record, with_larger_files
-from transxv2s.datasets.splits import Split
-from transxv2s.errors import DataError
 from transxv2s.evaluation import figures
 from transxv2s.evaluation.predictions import Predictions, predict
 from transxv2s.evaluation.result import Scored, evaluate
@@ -28,65 +20,8 @@ from transxv2s.scoring import Report, write_submission
 from transxv2s.taxonomy import ISIC2018, ISIC2019, ISIC2019_UNK, Taxonomy, project
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """Which images of a data set are evaluated.
-
-    Attributes:
-        name: Of the data set.
-        reading: All of it.
-        split: None takes all images.
-        subset: Of the split.
-        leaky: The split is declared to leak.
-    """
-
-    name: str
-    reading: Reading
-    split: Split | None = None
-    subset: str = "test"
-    leaky: bool = False
-
-    def records(self) -> list[Record]:
-        """The images.
-
-        Raises:
-            LeakageError: The split leaks and is not declared to.
-            DataError: There is no image.
-        """
-        if self.split is not None:
-            refuse_leaks(audit_split(self.reading, self.split), self.leaky)
-        chosen = self.part(self.subset)
-        if not chosen and self.split is not None:
-            raise DataError(f"the split has no {self.subset} image of this data set: name another --subset")
-        return chosen
-
-    def part(self, subset: str) -> list[Record]:
-        """The images of a part of the split, or all, from their largest files; leaks are not looked for."""
-        every = self.reading.records
-        records = every if self.split is None else self.split.select(every, subset)
-        return list(with_larger_files(records, self.reading.larger_files))
-
-    def protocol(self) -> str:
-        """In words."""
-        if self.split is None:
-            return f"all {len(self.reading.records):,} images of the data set, no split"
-        leaky = LEAKY if self.leaky else ""
-        return f"{leaky}{self.subset} part of split {self.split.digest}"
-
-    def lesions(self, records: Sequence[Record], prints: Fingerprints | None = None) -> list[str]:
-        """What intervals are taken over: groups of the split, or lesions and copies among the images.
-
-        Args:
-            records: The images.
-            prints: Their fingerprints, if they were taken already; a split needs none.
-        """
-        if self.split is None:
-            return groups(records, find_pairs(fingerprints_of(records) if prints is None else prints))
-        return [self.split.lesion[record.id] for record in records]
-
-
 def run(
-    classifier: Classifier, chosen: Chosen, out: Path, *, floor: float, batch_size: int = 32
+    classifier: Classifier, chosen: Portion, out: Path, *, floor: float, batch_size: int = 32
 ) -> dict[str, Any]:
     """Evaluates and writes predictions.csv, submission.csv, results.json and report.html.
 
@@ -108,7 +43,9 @@ def run(
         return _into(out, classifier, chosen, floor, batch_size)
 
 
-def _into(out: Path, classifier: Classifier, chosen: Chosen, floor: float, batch_size: int) -> dict[str, Any]:
+def _into(
+    out: Path, classifier: Classifier, chosen: Portion, floor: float, batch_size: int
+) -> dict[str, Any]:
     """As `run`, for one process at a time."""
     records = chosen.records()
     data, model = chosen.reading.taxonomy, classifier.taxonomy
@@ -170,7 +107,7 @@ def _write_submission(predictions: Predictions, model: Taxonomy, data: Taxonomy,
     write_submission(path, [record.id for record in predictions.records], scores, official.codes)
 
 
-def _page(results: dict[str, Any], scored: Scored, chosen: Chosen) -> str:
+def _page(results: dict[str, Any], scored: Scored, chosen: Portion) -> str:
     scores, codes = results["scores"], results["classes"]
     drawn = {
         "confusion": figures.confusion(scores, codes),
@@ -188,7 +125,7 @@ def _page(results: dict[str, Any], scored: Scored, chosen: Chosen) -> str:
     )
 
 
-def _warnings(results: dict[str, Any], chosen: Chosen) -> list[str]:
+def _warnings(results: dict[str, Any], chosen: Portion) -> list[str]:
     """What a reader must know before any number."""
     found = results["overlap"]
     return [

@@ -19,7 +19,10 @@ def load_trunk(trunk: nn.Module, path: Path) -> None:
     try:
         state = {key: value for key, value in load_file(path).items() if not key.startswith(heads)}
     except (OSError, SafetensorError) as error:
-        raise WeightsUnavailableError(f"{path} cannot be read as trunk weights: {error}") from error
+        raise WeightsUnavailableError(
+            f"{path} cannot be read as trunk weights ({error}): name another file, or null to start without, "
+            "with network.pretrained=true where timm can fetch its own"
+        ) from error
     try:
         trunk.load_state_dict(state)
     except RuntimeError as error:

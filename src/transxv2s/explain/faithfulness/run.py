@@ -12,11 +12,11 @@ from torch import Tensor
 
 from transxv2s.checkpoint import Checkpoint, read_seen_images
 from transxv2s.datasets.copies import fingerprints_of
+from transxv2s.datasets.portion import Portion
 from transxv2s.datasets.provenance import Overlap, SeenImages, overlap
 from transxv2s.datasets.records import Record
 from transxv2s.engines.lean import LeanNetwork
 from transxv2s.errors import CheckpointError
-from transxv2s.evaluation.run import Chosen
 from transxv2s.explain.faithfulness import perturbation, road
 from transxv2s.explain.faithfulness.cases import Case, choose, prepare
 from transxv2s.explain.faithfulness.figure import draw, png
@@ -179,7 +179,7 @@ def _counts(cases: Sequence[Case]) -> dict[str, int]:
 
 def run_evaluation(
     checkpoint: Checkpoint,
-    chosen: Chosen,
+    chosen: Portion,
     masks: Mapping[str, Path],
     out: Path,
     *,
@@ -233,7 +233,7 @@ def run_evaluation(
     return evaluate(subject, cases, out, randomised=randomised, settings=settings, notes=notes)
 
 
-def lesion_of(chosen: Chosen, record: Record) -> str:
+def lesion_of(chosen: Portion, record: Record) -> str:
     """The split's group of an image; without a split its lesion, or the image itself."""
     return chosen.split.lesion[record.id] if chosen.split else record.lesion or record.id
 
