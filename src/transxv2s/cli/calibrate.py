@@ -8,8 +8,7 @@ import typer
 
 from transxv2s.cli import dataset as options
 from transxv2s.cli.network import Device
-
-SOME_FAILED = 1
+from transxv2s.cli.terminal import SOME_FAILED
 
 
 def calibrate(

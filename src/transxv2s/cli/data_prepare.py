@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from transxv2s.cli import dataset as options
+from transxv2s.cli.terminal import SOME_FAILED
 from transxv2s.errors import ConfigError, ImageError
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from transxv2s.datasets.store import Filled
     from transxv2s.imaging.pipeline import Preprocessing
 
-SOME_FAILED = 1
 SHOWN = 20  # failures that the terminal names; --json names all
 STORE = Path(".data/store")
 

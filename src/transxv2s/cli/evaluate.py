@@ -8,8 +8,8 @@ import typer
 
 from transxv2s.cli import dataset as options
 from transxv2s.cli.network import CheckpointDir, Device, Engine
+from transxv2s.cli.terminal import SOME_FAILED
 
-SOME_FAILED = 1
 SHOWN = 5  # failures that the terminal names
 
 

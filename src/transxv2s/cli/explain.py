@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from transxv2s.cli.faithfulness import Trial, judge
+from transxv2s.cli.inputs import load
 from transxv2s.cli.network import CheckpointDir, Device
-from transxv2s.cli.predict import SOME_FAILED, load
+from transxv2s.cli.terminal import SOME_FAILED
 from transxv2s.errors import ConfigError
 
 if TYPE_CHECKING:

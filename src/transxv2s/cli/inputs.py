@@ -1,11 +1,15 @@
-"""Which image files the arguments of a command mean."""
+"""Which image files and which network the arguments of a command mean."""
 
 import glob
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from transxv2s.errors import DataError
 from transxv2s.files import readable
+
+if TYPE_CHECKING:
+    from transxv2s.classifier import Classifier
 
 
 def find_images(arguments: Sequence[str]) -> list[Path]:
@@ -69,3 +73,19 @@ def samples() -> list[str]:
     if not folder.is_dir():
         raise DataError("No sample images come with this installation: name some with --images.")
     return [str(folder)]
+
+
+def load(
+    checkpoint: Path | None, device: str, engine: str = "eager", *, to_explain: bool = False
+) -> "Classifier":
+    """The classifier of a checkpoint directory, or of the one that ships.
+
+    To explain takes the weights, whatever the engine: they are read, and refused, before the work begins.
+    """
+    from transxv2s.checkpoint import read_checkpoint
+    from transxv2s.classifier import Classifier, default_checkpoint
+
+    directory = checkpoint or default_checkpoint()
+    if to_explain:
+        return Classifier(read_checkpoint(directory), device, engine)
+    return Classifier.load(directory, device, engine)

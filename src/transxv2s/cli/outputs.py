@@ -7,7 +7,6 @@ import csv
 import io
 import json
 import textwrap
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -17,6 +16,7 @@ from rich.text import Text
 
 from transxv2s import NOTICE
 from transxv2s.cli.batch import Outcome
+from transxv2s.cli.terminal import printable
 from transxv2s.reports.page import percent
 from transxv2s.reports.prediction import Card, Failure
 
@@ -60,7 +60,7 @@ def to_table(outcomes: Sequence[Outcome]) -> Table:
     for name in ("Image", "Looks most like", "Prediction set", "Decision", "Why"):
         table.add_column(name, overflow="fold", max_width=SET_WIDTH if name == "Prediction set" else None)
     for outcome in outcomes:
-        table.add_row(*map(_printable, _cells(outcome)))
+        table.add_row(*(Text(printable(cell)) for cell in _cells(outcome)))  # not markup either
     return table
 
 
@@ -74,10 +74,3 @@ def _cells(outcome: Outcome) -> tuple[str, str, str, str, str]:
     }
     members = ", ".join(f"{code} {share}" for code, share in shares.items())
     return finding.id, finding.predicted_name, members, finding.decision.replace("_", " "), why
-
-
-def _printable(text: str) -> Text:
-    """Text without markup and control characters, by which a file name could command the terminal."""
-    return Text(
-        "".join("�" if unicodedata.category(character)[0] == "C" else character for character in text)
-    )

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from transxv2s.cli.inputs import load
 from transxv2s.cli.network import CheckpointDir, Device, Engine
+from transxv2s.cli.terminal import SOME_FAILED
 from transxv2s.errors import ConfigError
 
 if TYPE_CHECKING:
     from transxv2s.bulk import Examiner
     from transxv2s.classifier import Classifier
     from transxv2s.reports.prediction import Card, Failure
-
-SOME_FAILED = 1
 
 
 def predict(
@@ -216,22 +216,6 @@ def _with_views(outcomes: list["Card | Failure"], lesions: dict[str, str]) -> li
     findings = [outcome.finding for outcome in outcomes if isinstance(outcome, Card)]
     found = {finding.id: finding for finding in with_views(findings, lesions)}
     return [replace(o, finding=found[o.finding.id]) if isinstance(o, Card) else o for o in outcomes]
-
-
-def load(
-    checkpoint: Path | None, device: str, engine: str = "eager", *, to_explain: bool = False
-) -> "Classifier":
-    """The classifier of a checkpoint directory, or of the one that ships.
-
-    To explain takes the weights, whatever the engine: they are read, and refused, before the work begins.
-    """
-    from transxv2s.checkpoint import read_checkpoint
-    from transxv2s.classifier import Classifier, default_checkpoint
-
-    directory = checkpoint or default_checkpoint()
-    if to_explain:
-        return Classifier(read_checkpoint(directory), device, engine)
-    return Classifier.load(directory, device, engine)
 
 
 def _write_folder(

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from transxv2s.cli.terminal import SOME_FAILED, printable
 from transxv2s.errors import ConfigError
 
 if TYPE_CHECKING:
     from transxv2s.cli.preprocess_folder import Done, Job
     from transxv2s.imaging.pipeline import Preprocessing
-
-SOME_FAILED = 1
 
 
 def preprocess(
@@ -95,9 +94,4 @@ def _tell(job: "Job", done: "Done", page: Path | None) -> None:
     if done.failures:
         typer.echo(f"{len(done.failures):,} could not be preprocessed:", err=True)
     for error in done.failures:
-        typer.echo("  " + _printable(str(error)), err=True)
-
-
-def _printable(text: str) -> str:
-    """Without control characters, by which a file name could command the terminal."""
-    return "".join(character if character.isprintable() else "�" for character in text)
+        typer.echo("  " + printable(str(error)), err=True)
